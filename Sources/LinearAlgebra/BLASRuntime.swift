@@ -23,6 +23,17 @@ public struct BLASRuntime: Sendable, Codable, Equatable {
       threads: Int(kernels_blas_threads()))
   }
 
+  /// The threads that our own kernels share work among: as many as the BLAS has, or the cores where it cannot tell.
+  public static var usableThreads: Int {
+    let threads = Int(kernels_blas_threads())
+    return threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// The kernels that this CPU runs: `generic`, `avx2` or `avx512`, followed by `+bf16` where it multiplies bfloat16.
+  public static var kernelLevel: String {
+    String(cString: kernels_level()) + (kernels_has_bf16() ? "+bf16" : "")
+  }
+
   /// Sets the number of threads of all later BLAS calls; results are bitwise reproducible for one seed *and* thread count.
   ///
   /// - Returns: false where the BLAS has no such call.

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Adds `count` rank-one terms to an upper Cholesky factor: R'R + sum_j x_j x_j' becomes the new R'R, by Givens rotations.
 //   factor   n x n, upper triangle R with a positive diagonal; the lower triangle is neither read nor written
@@ -45,3 +46,65 @@ const char *kernels_blas_configuration(void);
 int kernels_blas_threads(void);
 // Sets the threads of the BLAS; false where it has no such call.
 bool kernels_blas_set_threads(int threads);
+
+// ---- Transformers: Y = X W' with packed weights, norms, rotary embedding, activations, attention ----
+//
+// A row of any result depends on its own row of the input alone, to the bit.
+
+// The level of the CPU whose kernels run: "generic", "avx2" or "avx512".
+const char *kernels_level(void);
+// Takes another level, NULL for the best; false where this CPU lacks it. For tests: not while kernels run.
+bool kernels_use_level(const char *name);
+
+// Packed weights: panels of 48 columns of W' (rows of W), each panel `depth` steps of 48 floats, absent columns 0.
+size_t kernels_packed_count(size_t columns, size_t depth);
+// Packs `rows` rows of W as columns first_column, first_column + 1, ... of memory that was 0 before.
+void kernels_pack_f32(size_t rows, size_t depth, const float *weights, size_t stride, float *packed, size_t first_column);
+// Y (rows x columns) = X (rows x depth) W' + bias, or Y += that. `bias` may be NULL. 2 rows columns depth operations.
+void kernels_product_f32(size_t rows, size_t columns, size_t depth, const float *x, size_t x_stride, const float *packed,
+                         const float *bias, bool accumulate, float *y, size_t y_stride);
+
+// The same with operands rounded to bfloat16 and sums in float, in pairs of depth. Only where kernels_has_bf16.
+bool kernels_has_bf16(void);
+size_t kernels_packed_count_bf16(size_t columns, size_t depth);
+void kernels_pack_bf16(size_t rows, size_t depth, const float *weights, size_t stride, uint32_t *packed,
+                       size_t first_column);
+// Words that the rounded X takes, and the rounding.
+size_t kernels_round_count_bf16(size_t rows, size_t depth);
+void kernels_round_bf16(size_t rows, size_t depth, const float *x, size_t x_stride, uint32_t *y);
+void kernels_product_bf16(size_t rows, size_t columns, size_t depth, const uint32_t *x, const uint32_t *packed,
+                          const float *bias, bool accumulate, float *y, size_t y_stride);
+
+// y = x / sqrt(mean(x^2) + epsilon) * weight, row by row; y may be x.
+void kernels_rms_norm_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,
+                          size_t x_stride, float *y, size_t y_stride);
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row; y may be x.
+void kernels_layer_norm_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *bias,
+                            const float *x, size_t x_stride, float *y, size_t y_stride);
+// Rotates the pairs (j, j + head_size/2) of each head by the row's angles; cosines and sines are rows x head_size/2.
+void kernels_rotate_f32(size_t rows, size_t heads, size_t head_size, const float *cosines, const float *sines, float *x,
+                        size_t x_stride);
+
+enum { KERNELS_SILU, KERNELS_GELU, KERNELS_GELU_TANH, KERNELS_RELU };
+// y = activation(x), times `factor` (rows like x's) unless it is NULL; y may be x.
+void kernels_activate_f32(int kind, size_t rows, size_t columns, const float *x, size_t x_stride, const float *factor,
+                          float *y, size_t y_stride);
+
+// Some consecutive keys and values of one head: rows of head_size floats.
+typedef struct {
+  const float *keys;
+  const float *values;
+  size_t stride;
+  size_t count;
+} kernels_key_run;
+
+// out = softmax(scale q K' + mask) V for `heads` query heads side by side (q and out advance by head_size) that share the
+// keys and values of the runs, in order. Causal: query i sees the first first_query + i + 1 keys of all runs together.
+void kernels_attention_f32(size_t queries, size_t first_query, size_t heads, size_t head_size, bool causal, float scale,
+                           const float *q, size_t q_stride, const kernels_key_run *runs, size_t run_count, float *out,
+                           size_t out_stride, float *scratch);
+// Floats of scratch that attention over `keys` keys takes.
+size_t kernels_attention_scratch(size_t keys, size_t head_size);
+
+// The next index of a counter that several threads draw from.
+size_t kernels_take(size_t *next);

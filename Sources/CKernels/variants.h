@@ -1,0 +1,18 @@
+// One source, several CPUs: a file of kernels (*.inc) is included once for each level, with VARIANT(name) to tell the copies apart,
+// `vec` as the level's vector of floats, and tiles that fill its registers.
+#pragma once
+
+#define VARIANT_PASTE(name, suffix) name##_##suffix
+#define VARIANT_NAME(name, suffix) VARIANT_PASTE(name, suffix)
+#define VARIANT(name) VARIANT_NAME(name, LEVEL)
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+// Columns of a packed panel: three AVX-512 vectors, and a multiple of every smaller tile.
+#define PANEL 48
