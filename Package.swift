@@ -35,6 +35,8 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"]),
     .target(name: "Storage"),
+    module("NeuralNetwork", ["LinearAlgebra"]),
+    module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Storage"]),
     module("PreferenceData", ["Storage"]),
     module("RewardModels", ["PreferenceData"]),
     module("Routing", ["LinearAlgebra", "PreferenceData", "Storage"]),
@@ -42,7 +44,10 @@ let package = Package(
     module("Reporting", ["LinearAlgebra", "Storage"]),
     module(
       "RouterKit",
-      ["LinearAlgebra", "Storage", "PreferenceData", "RewardModels", "Routing", "Alignment", "Reporting"]),
+      [
+        "LinearAlgebra", "NeuralNetwork", "Storage", "Transformers", "PreferenceData", "RewardModels", "Routing",
+        "Alignment", "Reporting",
+      ]),
     .executableTarget(
       name: "bayesrouter",
       dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -54,6 +59,8 @@ let package = Package(
 
     tests("LinearAlgebraTests", ["LinearAlgebra"], resources: [.copy("Fixtures")]),
     tests("StorageTests", ["Storage"]),
+    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"]),
+    tests("TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"]),
     tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
     tests("RewardModelsTests", ["RewardModels", "PreferenceData", "LinearAlgebra"]),
     tests("RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage"], resources: [.copy("Fixtures")]),

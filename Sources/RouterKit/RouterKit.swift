@@ -1,8 +1,10 @@
 // One import for notebooks: `import RouterKit`.
 @_exported import Alignment
 @_exported import LinearAlgebra
+@_exported import NeuralNetwork
 @_exported import PreferenceData
 @_exported import Reporting
 @_exported import RewardModels
 @_exported import Routing
 @_exported import Storage
+@_exported import Transformers
