@@ -62,7 +62,7 @@ public struct MappedTensor: Sendable {
       // As Int64 such a value would be negative.
       let values = values(UInt64.self)
       if let index = values.firstIndex(where: { $0 < 0 }) {
-        throw unusable("value \(index) is \(UInt64(bitPattern: values[index])), which a 64-bit signed integer cannot hold")
+        throw unusable("value \(index) is \(UInt64(bitPattern: values[index])), above the largest 64-bit signed integer")
       }
       return values
     case .bool:
@@ -87,7 +87,7 @@ public struct MappedTensor: Sendable {
     let range = range ?? 0..<count
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "values \(range) of \(count) of \"\(name)\"")
     guard isFloatConvertible || dtype.isInteger else {
-      throw unusable("\(dtype.rawValue) is not read, so its values cannot be checked; convert the file to F32, BF16 or F16")
+      throw unusable("\(dtype.rawValue) is not read, so nothing can be checked; convert the file to F32, BF16 or F16")
     }
     return bytes[byteRange(range)].withUnsafeBytes { source in
       guard let source = source.baseAddress,
