@@ -15,10 +15,17 @@ public enum AtomicFile {
   ///
   /// - Throws: `StorageError.system`; the old file is then untouched and the sibling removed.
   public static func write(_ data: Data, to url: URL) throws {
+    try write(to: url) { descriptor, path in
+      try data.withUnsafeBytes { try FileSystem.write($0, to: descriptor, path) }
+    }
+  }
+
+  /// The same for bytes that `body` writes to the descriptor of the sibling, whose path it is given for error texts.
+  static func write(to url: URL, _ body: (CInt, String) throws -> Void) throws {
     let target = FileSystem.target(url)
     let temporary = FileSystem.temporarySibling(of: target)
     do {
-      try FileSystem.create(temporary.path, data)
+      try FileSystem.create(temporary.path) { try body($0, temporary.path) }
       try FileSystem.rename(temporary.path, to: target.path)
     } catch {
       unlink(temporary.path)

@@ -28,23 +28,26 @@ enum FileSystem {
     return bytes
   }
 
-  /// A new file with these bytes, on the disk when the call returns.
-  static func create(_ path: String, _ data: Data) throws {
+  /// A new file that `body` fills through its descriptor, on the disk when the call returns.
+  static func create(_ path: String, _ body: (CInt) throws -> Void) throws {
     let descriptor = try open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, action: "create")
     defer { close(descriptor) }
-    try data.withUnsafeBytes { buffer in
-      var written = 0
-      while written < buffer.count {
-        let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
-        let count = write(descriptor, rest.baseAddress, rest.count)
-        if count < 0 {
-          if errno == EINTR { continue }
-          throw failure("write", path)
-        }
-        written += count
-      }
-    }
+    try body(descriptor)
     guard fsync(descriptor) == 0 else { throw failure("sync", path) }
+  }
+
+  /// Appends all bytes to an open file; `path` is its name in error texts.
+  static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt, _ path: String) throws {
+    var written = 0
+    while written < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+      let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure("write", path)
+      }
+      written += count
+    }
   }
 
   /// Flushes a file or folder to the disk.
@@ -102,7 +105,7 @@ enum FileSystem {
     return URL(fileURLWithPath: here.resolvingSymlinksInPath().path)
   }
 
-  private static func open(_ path: String, _ flags: CInt, action: String) throws -> CInt {
+  static func open(_ path: String, _ flags: CInt, action: String) throws -> CInt {
     let descriptor = Foundation.open(path, flags, 0o666)
     guard descriptor >= 0 else { throw failure(action, path) }
     return descriptor

@@ -17,6 +17,10 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
   case invalidSafetensors(name: String, problem: String)
   case missingTensor(name: String, tensor: String)
   case tensorType(expected: String, found: String)
+  /// A tensor of a file that is there but cannot be read, or be written, as asked.
+  case unusableTensor(file: String, tensor: String, problem: String)
+  /// The files of a checkpoint are missing or contradict each other.
+  case invalidCheckpoint(path: String, problem: String)
 
   public var description: String {
     switch self {
@@ -44,6 +48,10 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
       "\(name) has no tensor \"\(tensor)\""
     case .tensorType(let expected, let found):
       "expected a tensor of \(expected), found one of \(found)"
+    case .unusableTensor(let file, let tensor, let problem):
+      "\(file), tensor \"\(tensor)\": \(problem)"
+    case .invalidCheckpoint(let path, let problem):
+      "\(path): \(problem)"
     }
   }
 }

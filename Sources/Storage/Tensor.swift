@@ -37,6 +37,14 @@ extension Safetensors {
       }
     }
 
+    /// Whether the values are integers; BOOL counts as one.
+    public var isInteger: Bool {
+      switch self {
+      case .bool, .u8, .i8, .i16, .u16, .i32, .u32, .i64, .u64: true
+      default: false
+      }
+    }
+
     /// The bytes of a row-major tensor of this shape; nil where they are no whole number or overflow.
     func byteCount(_ shape: [Int]) -> Int? {
       var bits = self.bits
@@ -79,6 +87,25 @@ extension Safetensors {
         }
       }
       self.init(dtype: Scalar.dtype, shape: shape ?? [values.count], bytes: Data(bytes))
+    }
+
+    /// A BF16 tensor of these values, rounded to nearest, ties to even; a NaN stays one.
+    ///
+    /// - Parameter shape: extents whose product is the number of values; a vector if nil.
+    public init(bf16 values: [Float], shape: [Int]? = nil) {
+      self.init(dtype: .bf16, patterns: values.map(FloatConversion.bfloat16), shape: shape)
+    }
+
+    /// An F16 tensor of these values, rounded to nearest, ties to even: 65,520 and above give infinity; a NaN stays one.
+    ///
+    /// - Parameter shape: extents whose product is the number of values; a vector if nil.
+    public init(f16 values: [Float], shape: [Int]? = nil) {
+      self.init(dtype: .f16, patterns: values.map(FloatConversion.binary16), shape: shape)
+    }
+
+    private init(dtype: DType, patterns: [UInt16], shape: [Int]?) {
+      let bytes = patterns.withUnsafeBytes { Data($0) }
+      self.init(dtype: dtype, shape: shape ?? [patterns.count], bytes: bytes)
     }
 
     /// The values in row-major order, bit for bit as they were stored.
