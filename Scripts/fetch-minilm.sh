@@ -30,7 +30,7 @@ is_complete() {
 
 case ${1:-} in
 -h | --help)
-  sed -n 's/^# \{0,1\}//p' "$0" | head -n 4
+  sed -n '2,5s/^# //p' "$0"
   exit 0
   ;;
 -*) fail "unknown option $1; usage: fetch-minilm.sh [FOLDER]" ;;
