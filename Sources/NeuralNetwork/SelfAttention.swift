@@ -23,7 +23,8 @@ public struct SelfAttention: Sendable {
     precondition(heads % keyValueHeads == 0, "\(heads) query heads over \(keyValueHeads) key heads")
     precondition(
       projection.outputs == (heads + 2 * keyValueHeads) * headSize && output.inputs == heads * headSize,
-      "projections of \(projection.outputs) and \(output.inputs) for \(heads) + 2 x \(keyValueHeads) heads of \(headSize)")
+      "projections of \(projection.outputs) and \(output.inputs) for \(heads) + 2 x \(keyValueHeads) heads of \(headSize)"
+    )
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headSize = headSize
