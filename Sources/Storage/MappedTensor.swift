@@ -62,7 +62,7 @@ public struct MappedTensor: Sendable {
       // As Int64 such a value would be negative.
       let values = values(UInt64.self)
       if let index = values.firstIndex(where: { $0 < 0 }) {
-        throw unusable("value \(index) is \(UInt64(bitPattern: values[index])), above the largest 64-bit signed integer")
+        throw unusable("value \(index) is \(UInt64(bitPattern: values[index])), above the largest signed integer")
       }
       return values
     case .bool:

@@ -76,8 +76,8 @@ struct SafetensorsHeader {
     for claim in claims.sorted(by: Claim.precedes) {
       guard claim.begin == expected else {
         throw Misplacement(
-          problem: "tensor \"\(claim.name)\" begins at byte \(claim.begin) of the data instead of \(expected), so bytes "
-            + "are " + (claim.begin > expected ? "unused" : "shared"))
+          problem: "tensor \"\(claim.name)\" begins at byte \(claim.begin) of the data instead of \(expected), so "
+            + "bytes are " + (claim.begin > expected ? "unused" : "shared"))
       }
       guard claim.end <= dataCount else {
         throw Misplacement(
