@@ -58,9 +58,10 @@ let package = Package(
       path: "Benchmarks/RouterBench", swiftSettings: pointerFree),
 
     tests("LinearAlgebraTests", ["LinearAlgebra"], resources: [.copy("Fixtures")]),
-    tests("StorageTests", ["Storage"]),
+    tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
     tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"]),
-    tests("TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"]),
+    tests(
+      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]),
     tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
     tests("RewardModelsTests", ["RewardModels", "PreferenceData", "LinearAlgebra"]),
     tests("RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage"], resources: [.copy("Fixtures")]),
