@@ -13,7 +13,7 @@ public struct Pooling: Sendable, Equatable {
     case meanSquareRootLength = "mean_sqrt_len_tokens"
 
     /// Whether one row of the text decides.
-    var isOneRow: Bool { self == .lastToken || self == .classToken }
+    public var isOneRow: Bool { self == .lastToken || self == .classToken }
   }
 
   public var kind: Kind
