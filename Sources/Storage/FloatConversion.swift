@@ -2,8 +2,8 @@
   #error("safetensors files are little-endian, and their numbers are read in place")
 #endif
 
-/// Conversion between Float and the narrow formats that checkpoints use, by integer arithmetic without tables or branches,
-/// which the compiler turns into vector code.
+/// Conversion between Float and the narrow formats that checkpoints use. Widening has neither tables nor branches, so that
+/// the compiler turns it into vector code.
 ///
 /// binary16 (F16): sign 1, exponent 5 (bias 15), fraction 10 bits, IEEE 754-2019, 3.6. bfloat16 (BF16): the upper half of a
 /// Float's 32 bits. Widening is exact and keeps each bit of a NaN; narrowing rounds to nearest, ties to even, and keeps a
