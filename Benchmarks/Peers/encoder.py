@@ -13,15 +13,17 @@ ratio above 1 means that Swift is faster. Works:
 ragged        16 sequences of 40 to 900 tokens (`RAGGED`). Peers: `padded`, one batch padded on the right with a mask;
               `sorted`, by length in 4 batches of 4; `one by one`, without padding
 pairs         one query: 6 responses of 256 tokens to a prompt of 64, all 15 pairs. Peers: `published`, both sides of
-              each pair padded to 1024, 30 sequences with a mask, 10 at a time; `once`, the 6 sequences of 320 in one batch.
-              Swift encodes the prompt once, and each response once behind it.
+              each pair padded to 1024, 30 sequences with a mask, 10 at a time; `once`, the 6 sequences of 320 in one
+              batch. Swift encodes the prompt once, and each response once behind it.
 
 Of the peer only LlamaModel's forward and the choice of each sequence's last row are timed: scaled-dot-product
-attention, inference mode, no cache of keys and values, the model loaded and warm. Tokens are those that carry text, once each: no
-padding, and for `pairs` 64 + 6 * 256. Swift's own report of its tokens must agree where it does the same work.
+attention, inference mode, no cache of keys and values, the model loaded and warm. Tokens are those that carry text,
+once each: no padding, and for `pairs` 64 + 6 * 256. Swift's own report of its tokens must agree where it does the same
+work.
 """
 
 import argparse
+import copy
 import gzip
 import json
 import os
@@ -55,6 +57,8 @@ ROPE_THETA = 100000.0
 # Element i is 40 + floor(860 (7 i mod 16) / 15): evenly spread, out of order.
 RAGGED = [40 + 860 * (7 * i % 16) // 15 for i in range(16)]
 PROMPT, RESPONSE, RESPONSES, PADDED = 64, 256, 6, 1024
+# Tokens of a warm-up run at most: a padded batch of thousands takes so long that a first run's costs vanish in it.
+WARM_UP = 4096
 PAIRS = [(i, j) for i in range(RESPONSES) for j in range(i)]
 CHECKED = [1, 17, 130, 256]
 
@@ -133,6 +137,13 @@ class Batch:
         is_padded = min(lengths) < width
         self.mask = (torch.arange(width) <= self.last[:, None]).long() if is_padded else None
 
+    def head(self, tokens: int) -> "Batch":
+        """The first sequences, `tokens` with the padding at most, but one at least."""
+        head, count = copy.copy(self), max(1, tokens // self.ids.shape[1])
+        head.ids, head.last = self.ids[:count], self.last[:count]
+        head.mask = None if self.mask is None else self.mask[:count]
+        return head
+
     def run(self, model) -> torch.Tensor:
         """The hidden state of each sequence's last token."""
         output = model(input_ids=self.ids, attention_mask=self.mask, use_cache=False)
@@ -204,7 +215,7 @@ def measured(arguments, model, precision: str, work: str) -> list[dict]:
     rows = {name: {"precision": precision, "work": work, "peer": name, "tokens": tokens} for name in ways}
     for name, batches in ways.items():
         rows[name] |= {"padded_tokens": sum(batch.ids.numel() for batch in batches), "peer_seconds": []}
-        timed(model, batches[:1])
+        timed(model, [batches[0].head(WARM_UP)])
     reports = []
     for number in range(1, arguments.rounds + 1):
         print(f"{precision} {work}: round {number} of {arguments.rounds}", file=sys.stderr, flush=True)
