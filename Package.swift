@@ -36,13 +36,14 @@ let package = Package(
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"]),
     .target(name: "Storage"),
     module("PreferenceData", ["Storage"]),
+    module("Tokenization", ["Storage"]),
     module("RewardModels", ["PreferenceData"]),
     module("Routing", ["LinearAlgebra", "PreferenceData", "Storage"]),
     module("Alignment", ["LinearAlgebra", "PreferenceData", "Reporting", "RewardModels", "Routing"]),
     module("Reporting", ["LinearAlgebra", "Storage"]),
     module(
       "RouterKit",
-      ["LinearAlgebra", "Storage", "PreferenceData", "RewardModels", "Routing", "Alignment", "Reporting"]),
+      ["LinearAlgebra", "Storage", "PreferenceData", "RewardModels", "Routing", "Alignment", "Reporting", "Tokenization"]),
     .executableTarget(
       name: "bayesrouter",
       dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -59,6 +60,8 @@ let package = Package(
     tests("RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage"], resources: [.copy("Fixtures")]),
     tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "LinearAlgebra"]),
+    tests(
+      "TokenizationTests", ["Tokenization", "Storage", "PreferenceData"], resources: [.copy("Fixtures")]),
     tests("CommandLineTests", ["bayesrouter", "router-bench", "PreferenceData", "Storage"]),
   ],
   swiftLanguageModes: [.v6]

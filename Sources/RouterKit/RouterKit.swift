@@ -6,3 +6,4 @@
 @_exported import RewardModels
 @_exported import Routing
 @_exported import Storage
+@_exported import Tokenization
