@@ -19,7 +19,7 @@ public struct Tokenizer: Sendable {
   private let model: TokenModel
   private let postProcessor: PostProcessor
   private let decoder: TokenDecoder?
-  private let scratches = ScratchPool()
+  private var scratches = ScratchPool()
 
   /// Reads a `tokenizer.json`.
   ///
@@ -57,6 +57,13 @@ public struct Tokenizer: Sendable {
     if let truncationReader, let limit = truncation.limit, limit < added {
       throw truncationReader.invalid("max_length", "it is \(limit), but the post-processor alone adds \(added) tokens")
     }
+  }
+
+  /// The same tokenizer, without the words that it has met: for measuring.
+  public func withoutRememberedWords() -> Tokenizer {
+    var tokenizer = self
+    tokenizer.scratches = ScratchPool()
+    return tokenizer
   }
 
   /// The number of tokens, added tokens included. Ids are not always below it: a file may leave out some.
