@@ -38,15 +38,19 @@ let package = Package(
     module("NeuralNetwork", ["LinearAlgebra"]),
     module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Storage"]),
     module("PreferenceData", ["Storage"]),
+    module("Tokenization", ["Storage"]),
     module("RewardModels", ["PreferenceData"]),
-    module("Routing", ["LinearAlgebra", "PreferenceData", "Storage"]),
-    module("Alignment", ["LinearAlgebra", "PreferenceData", "Reporting", "RewardModels", "Routing"]),
+    module(
+      "Routing",
+      ["LinearAlgebra", "NeuralNetwork", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
+    module(
+      "Alignment", ["LinearAlgebra", "PreferenceData", "Reporting", "RewardModels", "Routing", "Transformers"]),
     module("Reporting", ["LinearAlgebra", "Storage"]),
     module(
       "RouterKit",
       [
-        "LinearAlgebra", "NeuralNetwork", "Storage", "Transformers", "PreferenceData", "RewardModels", "Routing",
-        "Alignment", "Reporting",
+        "LinearAlgebra", "NeuralNetwork", "Storage", "Tokenization", "Transformers", "PreferenceData", "RewardModels",
+        "Routing", "Alignment", "Reporting",
       ]),
     .executableTarget(
       name: "bayesrouter",
@@ -61,12 +65,15 @@ let package = Package(
     tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
     tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"]),
     tests(
-      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]),
+      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]
+    ),
     tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
     tests("RewardModelsTests", ["RewardModels", "PreferenceData", "LinearAlgebra"]),
     tests("RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage"], resources: [.copy("Fixtures")]),
     tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "LinearAlgebra"]),
+    tests(
+      "TokenizationTests", ["Tokenization", "Storage", "PreferenceData"], resources: [.copy("Fixtures")]),
     tests("CommandLineTests", ["bayesrouter", "router-bench", "PreferenceData", "Storage"]),
   ],
   swiftLanguageModes: [.v6]

@@ -9,7 +9,8 @@ status=0
 check() {
   target=$1
   shift
-  for module in COpenBLAS CKernels LinearAlgebra Storage PreferenceData RewardModels Routing Alignment Reporting RouterKit; do
+  for module in COpenBLAS CKernels LinearAlgebra Storage NeuralNetwork Tokenization Transformers PreferenceData \
+    RewardModels Routing Alignment Reporting RouterKit; do
     case " $* " in *" $module "*) continue ;; esac
     if grep -rnE "^[^/]*import ([a-z]+ )?$module\$" "Sources/$target" --include='*.swift'; then
       printf 'check-imports: %s may not import %s\n' "$target" "$module" >&2
@@ -23,8 +24,11 @@ check Storage
 check PreferenceData Storage
 check Reporting LinearAlgebra Storage
 check RewardModels PreferenceData
-check Routing LinearAlgebra PreferenceData Storage
-check Alignment LinearAlgebra PreferenceData Reporting RewardModels Routing
+check Tokenization Storage
+check NeuralNetwork LinearAlgebra
+check Transformers LinearAlgebra NeuralNetwork Storage
+check Routing LinearAlgebra NeuralNetwork PreferenceData Storage Tokenization Transformers
+check Alignment LinearAlgebra PreferenceData Reporting RewardModels Routing Transformers
 check bayesrouter RouterKit
 
 # The C modules stay behind LinearAlgebra, which must not pass them on.

@@ -19,6 +19,7 @@ struct Replay: AsyncParsableCommand {
         router-bench replay --data judgebench --arms 4-5 --seeds 5 --out runs/sub-pools
         router-bench replay --data judgebench --reward noisy:0.2 --delay 32 --out runs/noisy
         router-bench replay --data judgebench --prior offline:0.3 --out runs/prior
+        router-bench replay --data judgebench --encoder all-MiniLM-L6-v2 --out runs/minilm
       """)
 
   @Option(help: "The dataset folder.")
@@ -51,6 +52,14 @@ struct Replay: AsyncParsableCommand {
   var prior: ReplayPrior = .none
   @Option(help: "hashed, the n-gram context; or none, where only the intercept is left.")
   var context: ContextKind = .hashed
+  @Option(
+    help: """
+      A Hugging Face checkpoint's folder: contexts are its pair features instead, [(a + b)/2 ; |a - b|] of the two responses' pooled states, \
+      kept in the cache that bayesrouter encode uses.
+      """)
+  var encoder: String?
+  @Option(help: "Tokens of a text that the encoder reads; the end of a longer one is cut.")
+  var maxTokens = 1024
   @Option(help: "Size of the hashed context.")
   var dimension = 256
   @Option(help: "Coordinates of the whitened projection of the context; 0 keeps the context as it is.")
@@ -81,6 +90,10 @@ struct Replay: AsyncParsableCommand {
   func validate() throws {
     guard dimension > 0, components >= 0, interceptScale >= 0, threads > 0 else {
       throw ValidationError("--dimension and --threads are at least 1, --components and --intercept-scale at least 0")
+    }
+    guard maxTokens >= 8 else { throw ValidationError("--max-tokens is at least 8") }
+    guard encoder == nil || context == .hashed else {
+      throw ValidationError("--encoder is a context of its own: leave --context away")
     }
     guard interceptScale > 0 || context == .hashed else {
       throw ValidationError("--context none needs an intercept: leave --intercept-scale above 0")

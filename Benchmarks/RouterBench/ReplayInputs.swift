@@ -20,6 +20,8 @@ struct ReplayInputs {
   private let contexts: Matrix<Double>
   let transform: FittedContextTransform
   let encoderName: String
+  /// What encoding took, where a checkpoint encoded.
+  let encoding: EncodingReport?
   /// Arm indices of each pool.
   let pools: [[Int]]
   private let savedRouter: RouterState?
@@ -44,6 +46,10 @@ struct ReplayInputs {
       throw ValidationError("--methods thompson-prior needs --prior offline:…")
     }
 
+    let checkpoint = try command.encoder.map {
+      try DialogueEncoder(folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens)
+    }
+    encoderName = Self.encoderName(command, checkpoint)
     let everyPair = Array(dataset.pairs.indices)
     switch command.prior {
     case .none:
@@ -54,18 +60,25 @@ struct ReplayInputs {
       (onlinePairs, offlinePairs, savedRouter) = (split.training, split.heldOut, nil)
     case .folder(let path):
       let names = command.arms == nil ? dataset.rewardModels.map(\.name) : nil
-      let encoder = Self.encoderName(command)
-      savedRouter = try RouterState(folder: URL(fileURLWithPath: path), rewardModels: names, encoder: encoder)
+      savedRouter = try RouterState(folder: URL(fileURLWithPath: path), rewardModels: names, encoder: encoderName)
       (onlinePairs, offlinePairs) = (everyPair, [])
     }
     online = dataset.selecting(pairs: onlinePairs)
 
-    encoderName = Self.encoderName(command)
-    let encoded =
-      switch command.context {
-      case .hashed: HashedPairEncoder(dimension: command.dimension).encode(dataset.pairs)
-      case .none: Matrix<Double>(rows: dataset.pairs.count, columns: 0)
-      }
+    let encoded: Matrix<Double>
+    if let checkpoint {
+      let (states, report) = try CachedEncoding(checkpoint, folder: StateCache.defaultFolder)
+        .encode(TransformerPairEncoder.dialogues(dataset.pairs))
+      encoded = TransformerPairEncoder.contexts(states)
+      encoding = report
+    } else {
+      encoded =
+        switch command.context {
+        case .hashed: HashedPairEncoder(dimension: command.dimension).encode(dataset.pairs)
+        case .none: Matrix<Double>(rows: dataset.pairs.count, columns: 0)
+        }
+      encoding = nil
+    }
     if let saved = savedRouter?.transform {
       transform = saved
     } else {
@@ -77,8 +90,11 @@ struct ReplayInputs {
     contexts = try transform.apply(encoded)
   }
 
-  private static func encoderName(_ command: Replay) -> String {
-    command.context == .hashed ? "hashed-\(command.dimension)" : "none"
+  private static func encoderName(_ command: Replay, _ checkpoint: DialogueEncoder?) -> String {
+    if let checkpoint {
+      return "\(checkpoint.model.configuration.architecture)-\(checkpoint.fingerprint)-\(checkpoint.maxTokens)"
+    }
+    return command.context == .hashed ? "hashed-\(command.dimension)" : "none"
   }
 
   /// All sub-pools of the given sizes in lexicographic order; the whole pool without sizes.
@@ -148,6 +164,7 @@ struct RunConfiguration: Encodable {
   let replay: ReplayConfiguration
   let prior: String
   let encoder: String
+  let encoding: EncodingReport?
   let contextTransform: ContextTransform
   let contextDimension: Int
   let machine: Machine
@@ -167,6 +184,7 @@ struct RunConfiguration: Encodable {
       case .folder(let path): "offline:\(path)"
       }
     encoder = inputs.encoderName
+    encoding = inputs.encoding
     contextTransform = inputs.transform.configuration
     contextDimension = inputs.transform.outputDimension
     machine = .current

@@ -7,4 +7,5 @@
 @_exported import RewardModels
 @_exported import Routing
 @_exported import Storage
+@_exported import Tokenization
 @_exported import Transformers

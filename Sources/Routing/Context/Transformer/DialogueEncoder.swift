@@ -1,0 +1,125 @@
+import Foundation
+import LinearAlgebra
+import PreferenceData
+import Storage
+import Tokenization
+import Transformers
+
+/// A prompt and one response to it: the text that an encoder reads.
+public struct Dialogue: Hashable, Sendable {
+  public let prompt: Prompt
+  public let response: String
+
+  public init(prompt: Prompt, response: String) {
+    self.prompt = prompt
+    self.response = response
+  }
+
+  /// The text, `<|user|>: prompt\n<|assistant|>: response` (design of the published router); of a conversation, each message is a line of its role.
+  public var text: String {
+    let messages =
+      switch prompt {
+      case .text(let text): [Message(role: "user", content: text)]
+      case .messages(let messages): messages
+      }
+    return (messages + [Message(role: "assistant", content: response)])
+      .map { "<|\($0.role)|>: \($0.content)" }.joined(separator: "\n")
+  }
+}
+
+/// A checkpoint with its tokenizer: turns dialogues into pooled hidden states, each distinct one once.
+///
+/// Dialogues with the same prompt are encoded side by side: what their tokens share at the beginning is computed once. A state does not depend
+/// on the company that its dialogue was encoded in, to the bit.
+public struct DialogueEncoder: Sendable {
+  public let model: TransformerModel
+  public let tokenizer: Tokenizer
+  /// What the states depend on beside the tokens: weights, settings and precision.
+  public let fingerprint: Fingerprint
+  /// Tokens of a dialogue, special tokens included; the rest of a longer one is cut at its end.
+  public let maxTokens: Int
+  /// New tokens of one forward pass: bounds the memory, and is enough to keep all threads busy.
+  public static let tokensAtATime = 8192
+
+  /// - Parameter maxTokens: never more than the model reads.
+  /// - Throws: what the model and the tokenizer throw; `TransformersError.vocabularyMismatch`.
+  public init(folder: URL, maxTokens: Int = 1024, precision: Precision = .float32, allowsNonFinite: Bool = false) throws
+  {
+    model = try TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
+    tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
+    guard tokenizer.vocabularySize <= model.configuration.vocabSize else {
+      throw TransformersError.vocabularyMismatch(
+        tokenizer: tokenizer.vocabularySize, model: model.configuration.vocabSize, folder: folder.path)
+    }
+    self.maxTokens = min(maxTokens, model.configuration.longestText ?? maxTokens)
+    let settings =
+      "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(precision.rawValue)"
+    fingerprint = try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8)))
+  }
+
+  /// The size of a state.
+  public var size: Int { model.configuration.hiddenSize }
+
+  /// What has to be computed for these dialogues.
+  ///
+  /// - Throws: `RoutingError.context` for a dialogue without tokens.
+  public func plan(_ dialogues: [Dialogue], cache: StateCache) throws -> EncodingPlan {
+    try EncodingPlan(dialogues, encoder: self, cache: cache)
+  }
+
+  /// One forward pass; its states go to the cache.
+  ///
+  /// - Throws: `TransformersError`.
+  public func run(
+    _ batch: EncodingPlan.Batch, of plan: EncodingPlan, cache: inout StateCache, report: inout EncodingReport,
+    scratch: inout ForwardScratch
+  ) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let states = try model.pooled(batch.tokens, segments: batch.ends, scratch: &scratch)
+    report.seconds += (clock.now - start) / .seconds(1)
+    report.computedTokens += batch.tokens.tokens.count
+    for (row, text) in batch.texts.enumerated() { cache.insert(plan.keys[text], Array(states.row(row))) }
+  }
+
+  /// The states of all dialogues of a plan whose batches have run: dialogues.count x size.
+  public func states(of plan: EncodingPlan, cache: StateCache) -> Matrix<Float> {
+    var elements: [Float] = []
+    elements.reserveCapacity(plan.textOfDialogue.count * size)
+    for text in plan.textOfDialogue {
+      guard let state = cache[plan.keys[text]] else { preconditionFailure("a batch of the plan did not run") }
+      elements += state
+    }
+    return Matrix(rows: plan.textOfDialogue.count, columns: size, elements: elements)
+  }
+
+  /// Plan, forward passes and states in one.
+  public func encode(
+    _ dialogues: [Dialogue], cache: inout StateCache
+  ) throws -> (states: Matrix<Float>, report: EncodingReport) {
+    let plan = try plan(dialogues, cache: cache)
+    var report = plan.report
+    var scratch = ForwardScratch()
+    for batch in plan.batches { try run(batch, of: plan, cache: &cache, report: &report, scratch: &scratch) }
+    return (states(of: plan, cache: cache), report)
+  }
+}
+
+/// What an encoding took.
+public struct EncodingReport: Sendable, Equatable, Codable {
+  public var dialogues: Int
+  /// Dialogues that differ in their tokens, and those of them whose states were known.
+  public var distinctDialogues = 0
+  public var knownDialogues = 0
+  /// Tokens of the distinct dialogues; of those that were known; and those that went through the model, shared beginnings once.
+  public var tokens = 0
+  public var knownTokens = 0
+  public var computedTokens = 0
+  /// Distinct dialogues that were longer than allowed, and the tokens cut from them.
+  public var truncatedDialogues = 0
+  public var truncatedTokens = 0
+  /// Wall time of the forward passes.
+  public var seconds = 0.0
+
+  public init(dialogues: Int) { self.dialogues = dialogues }
+}
