@@ -49,9 +49,8 @@ struct Tokenize: ParsableCommand {
 
   private func tokenizerURL() -> URL {
     let url = URL(fileURLWithPath: model)
-    var isFolder: ObjCBool = false
-    let isThere = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    return isThere && isFolder.boolValue ? url.appendingPathComponent("tokenizer.json") : url
+    let isFolder = (try? url.resourceValues(forKeys: [.isDirectoryKey]))?.isDirectory == true
+    return isFolder ? url.appendingPathComponent("tokenizer.json") : url
   }
 
   private func answer(_ line: [UInt8], number: Int, _ tokenizer: Tokenizer, into output: inout [UInt8]) throws {
