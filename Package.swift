@@ -69,7 +69,9 @@ let package = Package(
     ),
     tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
     tests("RewardModelsTests", ["RewardModels", "PreferenceData", "LinearAlgebra"]),
-    tests("RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage"], resources: [.copy("Fixtures")]),
+    tests(
+      "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],
+      resources: [.copy("Fixtures")]),
     tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "LinearAlgebra"]),
     tests(

@@ -58,8 +58,10 @@ struct Replay: AsyncParsableCommand {
       kept in the cache that bayesrouter encode uses.
       """)
   var encoder: String?
-  @Option(help: "Tokens of a text that the encoder reads; the end of a longer one is cut.")
+  @Option(help: "Tokens of a text that the encoder reads; a longer one is cut.")
   var maxTokens = 1024
+  @Option(help: "Which end is cut: end, as the published router does, or start.")
+  var cut = DialogueEncoder.Cut.end
   @Option(help: "Size of the hashed context.")
   var dimension = 256
   @Option(help: "Coordinates of the whitened projection of the context; 0 keeps the context as it is.")
@@ -198,5 +200,6 @@ extension ReplayReward: ExpressibleByArgument {
   public var defaultValueDescription: String { "correctness" }
 }
 
+extension DialogueEncoder.Cut: ExpressibleByArgument {}
 extension RewardNormalizer.Method: ExpressibleByArgument {}
 extension ThompsonSamplingRouter.Draw: ExpressibleByArgument {}

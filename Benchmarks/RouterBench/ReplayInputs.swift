@@ -47,7 +47,7 @@ struct ReplayInputs {
     }
 
     let checkpoint = try command.encoder.map {
-      try DialogueEncoder(folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens)
+      try DialogueEncoder(folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut)
     }
     encoderName = Self.encoderName(command, checkpoint)
     let everyPair = Array(dataset.pairs.indices)
@@ -91,9 +91,7 @@ struct ReplayInputs {
   }
 
   private static func encoderName(_ command: Replay, _ checkpoint: DialogueEncoder?) -> String {
-    if let checkpoint {
-      return "\(checkpoint.model.configuration.architecture)-\(checkpoint.fingerprint)-\(checkpoint.maxTokens)"
-    }
+    if let checkpoint { return checkpoint.name }
     return command.context == .hashed ? "hashed-\(command.dimension)" : "none"
   }
 

@@ -27,8 +27,11 @@ struct Encode: ParsableCommand {
   @Option(name: .long, help: "The safetensors file to write.")
   var out: String
 
-  @Option(name: .long, help: "Tokens of a text; the end of a longer one is cut. Never more than the model reads.")
+  @Option(name: .long, help: "Tokens of a text; a longer one is cut. Never more than the model reads.")
   var maxTokens = 1024
+
+  @Option(name: .long, help: "Which end of a longer text is cut: end, as the published router does, or start.")
+  var cut = DialogueEncoder.Cut.end
 
   @Option(name: .long, help: "The folder of caches, or none.")
   var cache = StateCache.defaultFolder.path
@@ -45,7 +48,7 @@ struct Encode: ParsableCommand {
   func run() throws {
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
     let encoder = try DialogueEncoder(
-      folder: URL(fileURLWithPath: model), maxTokens: maxTokens, precision: options.precision,
+      folder: URL(fileURLWithPath: model), maxTokens: maxTokens, cut: cut, precision: options.precision,
       allowsNonFinite: options.allowNonFinite)
     let (states, report) = try CachedEncoding(
       encoder, folder: cache == "none" ? nil : URL(fileURLWithPath: cache)
@@ -87,3 +90,5 @@ struct Encode: ParsableCommand {
       """)
   }
 }
+
+extension DialogueEncoder.Cut: ExpressibleByArgument {}

@@ -36,8 +36,17 @@ public struct DialogueEncoder: Sendable {
   public let tokenizer: Tokenizer
   /// What the states depend on beside the tokens: weights, settings and precision.
   public let fingerprint: Fingerprint
-  /// Tokens of a dialogue, special tokens included; the rest of a longer one is cut at its end.
+  /// Which end of a text that is too long is cut off.
+  public enum Cut: String, Sendable, Codable, CaseIterable {
+    /// The end, as the published router does: long prompts then leave little of the response.
+    case end
+    /// The start: the response stays.
+    case start
+  }
+
+  /// Tokens of a dialogue, special tokens included; the rest of a longer one is cut.
   public let maxTokens: Int
+  public let cut: Cut
   /// New tokens of one forward pass: bounds the memory, and is enough to keep all threads busy.
   public static let tokensAtATime = 8192
 
@@ -52,10 +61,14 @@ public struct DialogueEncoder: Sendable {
         tokenizer: tokenizer.vocabularySize, model: model.configuration.vocabSize, folder: folder.path)
     }
     self.maxTokens = min(maxTokens, model.configuration.longestText ?? maxTokens)
+    self.cut = cut
     let settings =
       "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(precision.rawValue)"
     fingerprint = try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8)))
   }
+
+  /// Architecture, weights and settings in one word, as saved routers remember their encoder.
+  public var name: String { "\(model.configuration.architecture)-\(fingerprint)-\(maxTokens)-\(cut.rawValue)" }
 
   /// The size of a state.
   public var size: Int { model.configuration.hiddenSize }

@@ -32,6 +32,8 @@ public struct EncodingPlan: Sendable {
     var groups: [[Int]] = []
     var textOfKey: [Fingerprint: Int] = [:]
     var groupOfPrompt: [Prompt: Int] = [:]
+    let truncation: Truncation =
+      encoder.cut == .end ? .keepingFirst(encoder.maxTokens) : .keepingLast(encoder.maxTokens)
     // Equal dialogues need not be tokenized twice.
     var textOfKnown: [Dialogue: Int] = [:]
     for (index, dialogue) in dialogues.enumerated() {
@@ -39,7 +41,7 @@ public struct EncodingPlan: Sendable {
         textOfDialogue.append(text)
         continue
       }
-      let encoding = encoder.tokenizer.encode(dialogue.text, truncation: .keepingFirst(encoder.maxTokens))
+      let encoding = encoder.tokenizer.encode(dialogue.text, truncation: truncation)
       guard !encoding.ids.isEmpty else {
         throw RoutingError.context(problem: "dialogue \(index) has no tokens; the tokenizer makes nothing of its text")
       }

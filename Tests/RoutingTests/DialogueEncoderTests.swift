@@ -1,0 +1,161 @@
+import Foundation
+import LinearAlgebra
+import PreferenceData
+import Storage
+import Testing
+import Transformers
+
+import Routing
+
+/// Encoding of dialogues with a small checkpoint of random weights and a tokenizer of single characters.
+@Suite struct DialogueEncoderTests {
+  /// A folder with the checkpoint of `TransformersTests` and a tokenizer whose ids are the characters' places here.
+  final class Checkpoint {
+    let folder: URL
+
+    init(characters: String = " abcdefghijklmnopqrstuvwxyz<>|:") throws {
+      folder = FileManager.default.temporaryDirectory.appendingPathComponent("dialogue-\(UUID().uuidString)")
+      let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("TransformersTests/Fixtures/llama-gqa")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for name in ["config.json", "model.safetensors"] {
+        try FileManager.default.copyItem(
+          at: fixtures.appendingPathComponent(name), to: folder.appendingPathComponent(name))
+      }
+      var vocabulary: JSONObject = ["?": .integer(0)]
+      for (index, character) in characters.enumerated() {
+        vocabulary.append(String(character), .integer(index + 1))
+      }
+      let tokenizer: JSONValue = .object([
+        "version": .string("1.0"), "truncation": .null, "padding": .null, "added_tokens": .array([]),
+        "normalizer": .null,
+        "pre_tokenizer": .null, "post_processor": .null, "decoder": .null,
+        "model": .object([
+          "type": .string("BPE"), "dropout": .null, "unk_token": .string("?"), "continuing_subword_prefix": .null,
+          "end_of_word_suffix": .null, "fuse_unk": .boolean(false), "byte_fallback": .boolean(false),
+          "vocab": .object(vocabulary), "merges": .array([]),
+        ]),
+      ])
+      try AtomicFile.write(Data(tokenizer.utf8()), to: folder.appendingPathComponent("tokenizer.json"))
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+  }
+
+  static let dialogues = [
+    Dialogue(prompt: .text("which is it"), response: "this one"),
+    Dialogue(prompt: .text("which is it"), response: "that"),
+    Dialogue(prompt: .text("another"), response: "word"), Dialogue(prompt: .text("which is it"), response: "this one"),
+  ]
+
+  func encoder(_ checkpoint: Checkpoint, maxTokens: Int = 64, cut: DialogueEncoder.Cut = .end) throws -> DialogueEncoder
+  {
+    try DialogueEncoder(folder: checkpoint.folder, maxTokens: maxTokens, cut: cut)
+  }
+
+  @Test func textIsThatOfThePublishedRouter() {
+    #expect(Self.dialogues[0].text == "<|user|>: which is it\n<|assistant|>: this one")
+    let messages = [Message(role: "system", content: "s"), Message(role: "user", content: "u")]
+    #expect(
+      Dialogue(prompt: .messages(messages), response: "r").text == "<|system|>: s\n<|user|>: u\n<|assistant|>: r")
+  }
+
+  @Test func eachDistinctTextIsEncodedOnce() throws {
+    let checkpoint = try Checkpoint()
+    let encoder = try encoder(checkpoint)
+    var cache = StateCache(encoder: encoder.fingerprint, size: encoder.size)
+    let (states, report) = try encoder.encode(Self.dialogues, cache: &cache)
+    let counts = Self.dialogues.map { $0.text.utf8.count }
+    #expect(report.dialogues == 4)
+    #expect(report.distinctDialogues == 3)
+    #expect(report.tokens == counts[0] + counts[1] + counts[2])
+    // "…<|assistant|>: th" is common to the first two.
+    let shared = "<|user|>: which is it\n<|assistant|>: th".utf8.count
+    #expect(report.computedTokens == report.tokens - shared)
+    #expect(Array(states.row(0)) == Array(states.row(3)))
+    #expect(cache.count == 3)
+    let again = try encoder.plan(Self.dialogues, cache: cache)
+    #expect(again.batches.isEmpty && again.newTokens == 0)
+  }
+
+  @Test func companyDoesNotChangeAState() throws {
+    let checkpoint = try Checkpoint()
+    let encoder = try encoder(checkpoint)
+    var cache = StateCache(encoder: encoder.fingerprint, size: encoder.size)
+    let together = try encoder.encode(Self.dialogues, cache: &cache).states
+    for (i, dialogue) in Self.dialogues.enumerated() {
+      var empty = StateCache(encoder: encoder.fingerprint, size: encoder.size)
+      #expect(try encoder.encode([dialogue], cache: &empty).states.elements == Array(together.row(i)))
+    }
+  }
+
+  @Test func longTextsAreCutAndCounted() throws {
+    let checkpoint = try Checkpoint()
+    for cut in DialogueEncoder.Cut.allCases {
+      let encoder = try encoder(checkpoint, maxTokens: 16, cut: cut)
+      let cache = StateCache(encoder: encoder.fingerprint, size: encoder.size)
+      let report = try encoder.plan(Self.dialogues, cache: cache).report
+      let texts = Self.dialogues.map(\.text)
+      // Cut at the end, the two answers to one prompt are the same text.
+      #expect(report.distinctDialogues == (cut == .end ? 2 : 3))
+      let first = texts[0].utf8.count - 16 + texts[2].utf8.count - 16
+      #expect(report.truncatedTokens == (cut == .end ? first : first + texts[1].utf8.count - 16))
+    }
+  }
+
+  @Test func contextsHaveNormOneWhateverTheOrder() throws {
+    let checkpoint = try Checkpoint()
+    let pairs = [("one", "two"), ("two", "one"), ("same", "same")].enumerated().map {
+      PreferencePair(
+        id: "\($0.offset)", prompt: .text("p"), responseA: $0.element.0, responseB: $0.element.1, label: .a)
+    }
+    let encoder = TransformerPairEncoder(try encoder(checkpoint))
+    let contexts = try encoder.encode(pairs)
+    #expect(contexts.columns == encoder.dimension)
+    #expect(Array(contexts.row(0)) == Array(contexts.row(1)))
+    for i in 0..<3 { #expect(abs(contexts.row(i).reduce(0) { $0 + $1 * $1 } - 1) < 1e-12) }
+    #expect(contexts.row(2).suffix(encoder.encoder.size).allSatisfy { $0 == 0 })
+  }
+
+  @Test func cacheSurvivesItsFile() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("states-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let encoder = Fingerprint(high: 1, low: .max)
+    let keys = (0..<5).map { Fingerprint([UInt8($0)]) }
+    var one = StateCache(encoder: encoder, size: 3)
+    for key in keys[..<3] { one.insert(key, [1, 2, Float(key.low & 0xff)]) }
+    try one.save(in: folder)
+    // Another process adds to the same file.
+    var other = StateCache(encoder: encoder, size: 3)
+    for key in keys[3...] { other.insert(key, [4, 5, 6]) }
+    try other.save(in: folder)
+    let read = try StateCache(folder: folder, encoder: encoder, size: 3)
+    #expect(read.count == 5)
+    for key in keys { #expect(read[key] == one[key] ?? other[key]) }
+
+    let file = folder.appendingPathComponent("\(encoder).safetensors")
+    #expect(throws: StorageError.self) { try StateCache(folder: folder, encoder: encoder, size: 4) }
+    let bytes = try AtomicFile.read(file)
+    try AtomicFile.write(Data(bytes.dropLast()), to: file)
+    #expect(throws: StorageError.self) { try StateCache(folder: folder, encoder: encoder, size: 3) }
+  }
+
+  @Test func aForeignTokenizerIsRefused() throws {
+    let many = String(String.UnicodeScalarView((0x4e00..<0x4e60).compactMap(Unicode.Scalar.init)))
+    let checkpoint = try Checkpoint(characters: many)
+    #expect(throws: TransformersError.vocabularyMismatch(tokenizer: 97, model: 64, folder: checkpoint.folder.path)) {
+      try encoder(checkpoint)
+    }
+  }
+
+  @Test func fingerprintsTellFilesApart() throws {
+    let one = try encoder(try Checkpoint()).fingerprint
+    #expect(try encoder(try Checkpoint()).fingerprint == one)
+    let changed = try Checkpoint()
+    let file = changed.folder.appendingPathComponent("model.safetensors")
+    var bytes = try AtomicFile.read(file)
+    bytes[bytes.count - 4] ^= 1
+    try AtomicFile.write(Data(bytes), to: file)
+    #expect(try encoder(changed).fingerprint != one)
+  }
+}
