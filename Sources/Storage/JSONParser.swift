@@ -67,8 +67,9 @@ struct JSONParser {
       }
       let keyOffset = position
       let key = try string()
-      let isRepeated = keys.map { $0.contains(key) } ?? object.members.contains { $0.key == key }
-      guard !isRepeated else {
+      // Strings are equal where they are canonically equivalent; keys, only where their bytes are.
+      let mayRepeat = keys.map { $0.contains(key) } ?? object.members.contains { $0.key == key }
+      guard !mayRepeat || !object.members.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }) else {
         throw JSONSyntaxError(offset: keyOffset, problem: "the key \"\(key)\" is given twice", field: key)
       }
       guard skip(UInt8(ascii: ":")) else { throw error("expected ':' after the key \"\(key)\"") }

@@ -55,15 +55,7 @@ public enum Truncation: Sendable, Hashable {
 
 /// The ids of one text before special tokens are added.
 struct TextIDs {
-  /// The ids of one piece of the text: a word, or an added token.
-  struct Piece {
-    let count: Int
-    let isAddedToken: Bool
-  }
-
   var ids: [Int32] = []
-  /// Kept where a pair of texts is to be truncated, else empty.
-  var pieces: [Piece] = []
   var truncatedCount = 0
 
   /// Keeps `count` ids.
@@ -73,27 +65,12 @@ struct TextIDs {
     if keepingLast { ids.removeFirst(ids.count - count) } else { ids.removeLast(ids.count - count) }
   }
 
-  /// The number of ids that the package has when it begins to truncate: it stops encoding after the word that reaches the limit,
-  /// but not after an added token.
-  private func countAtStop(_ limit: Int, keepingLast: Bool) -> Int {
-    var total = 0
-    for piece in keepingLast ? pieces.reversed() : pieces {
-      total += piece.count
-      if !piece.isAddedToken, total >= limit { break }
-    }
-    return total
-  }
-
-  /// Truncates two texts to `limit` ids together, the longer one first. `fileLimit` is the limit before special tokens were taken
-  /// off.
-  static func truncate(_ first: inout TextIDs, _ second: inout TextIDs, to limit: Int, fileLimit: Int, keepingLast: Bool) {
-    let counts = (
-      first.countAtStop(fileLimit, keepingLast: keepingLast), second.countAtStop(fileLimit, keepingLast: keepingLast)
-    )
-    guard counts.0 + counts.1 > limit else { return }
-    let isSwapped = counts.0 > counts.1
-    var (shorter, longer) = isSwapped ? (counts.1, counts.0) : counts
-    longer = shorter > limit ? shorter : max(shorter, limit - shorter)
+  /// Truncates two texts to `limit` ids together: the longer one first, then both alike.
+  static func truncate(_ first: inout TextIDs, _ second: inout TextIDs, to limit: Int, keepingLast: Bool) {
+    guard first.ids.count + second.ids.count > limit else { return }
+    let isSwapped = first.ids.count > second.ids.count
+    var shorter = min(first.ids.count, second.ids.count)
+    var longer = shorter > limit ? shorter : max(shorter, limit - shorter)
     if shorter + longer > limit {
       shorter = limit / 2
       longer = shorter + limit % 2

@@ -22,7 +22,7 @@ struct MergeTable: Sendable {
 
   @inline(__always)
   private func home(_ key: UInt64) -> Int {
-    Int(truncatingIfNeeded: (key ^ key >> 29) &* 0x9e37_79b9_7f4a_7c15 >> shift)
+    Int(truncatingIfNeeded: ((key ^ key >> 29) &* 0x9e37_79b9_7f4a_7c15) >> shift)
   }
 
   /// Sets a merge; the last one of a pair counts.

@@ -50,18 +50,12 @@ enum TokenModel: Sendable {
   }
 
   /// Encodes the words that the pre-tokenizer left.
-  func encode(
-    _ text: TextPieces, _ scratch: inout EncodingScratch, into output: inout TextIDs, keepsPieces: Bool
-  ) {
-    for piece in text.pieces {
-      let count = output.ids.count
-      switch self {
-      case .bytePairs(let model): model.encode(text.bytes, piece.start, piece.end, &scratch, into: &output.ids)
-      case .wordPieces(let model): model.encode(text.bytes, piece.start, piece.end, &scratch, into: &output.ids)
-      }
-      if keepsPieces {
-        output.pieces.append(TextIDs.Piece(count: output.ids.count - count, isAddedToken: false))
-      }
+  func encode(_ text: TextPieces, _ scratch: inout EncodingScratch, into ids: inout [Int32]) {
+    switch self {
+    case .bytePairs(let model):
+      for piece in text.pieces { model.encode(text.bytes, piece.start, piece.end, &scratch, into: &ids) }
+    case .wordPieces(let model):
+      for piece in text.pieces { model.encode(text.bytes, piece.start, piece.end, &scratch, into: &ids) }
     }
   }
 }

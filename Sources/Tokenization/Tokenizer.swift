@@ -115,23 +115,15 @@ public struct Tokenizer: Sendable {
     valid text: [UInt8], _ pair: [UInt8]?, _ addSpecialTokens: Bool, _ requested: Truncation
   ) -> Encoding {
     let truncation = requested == .asInFile ? truncation : requested
-    let needsPieces = pair != nil && truncation.limit != nil
     var scratch = scratches.take()
-    var first = TextIDs()
-    encode(text, &scratch, into: &first, keepsPieces: needsPieces)
-    var second: TextIDs?
-    if let pair {
-      var ids = TextIDs()
-      encode(pair, &scratch, into: &ids, keepsPieces: needsPieces)
-      second = ids
-    }
+    var first = TextIDs(ids: encode(text, &scratch))
+    var second = pair.map { TextIDs(ids: encode($0, &scratch)) }
     scratches.give(scratch)
     if let limit = truncation.limit {
       let added = addSpecialTokens ? postProcessor.addedCount(isPair: pair != nil) : 0
       precondition(limit >= added, "\(limit) tokens leave no room for the \(added) special tokens")
       if var other = second {
-        TextIDs.truncate(
-          &first, &other, to: limit - added, fileLimit: limit, keepingLast: truncation.keepsLast)
+        TextIDs.truncate(&first, &other, to: limit - added, keepingLast: truncation.keepsLast)
         second = other
       } else {
         first.truncate(to: limit - added, keepingLast: truncation.keepsLast)
@@ -140,22 +132,23 @@ public struct Tokenizer: Sendable {
     return postProcessor.apply(first, second, addSpecialTokens: addSpecialTokens)
   }
 
-  /// Encodes one text without special tokens.
-  private func encode(_ text: [UInt8], _ scratch: inout EncodingScratch, into output: inout TextIDs, keepsPieces: Bool) {
-    output.ids.reserveCapacity(text.count / 3 + 8)
-    if normalizer == nil, addedTokens.normalized.isEmpty, !keepsPieces, let scanner = preTokenizer.scanner {
+  /// The ids of one text without special tokens.
+  private func encode(_ text: [UInt8], _ scratch: inout EncodingScratch) -> [Int32] {
+    var ids: [Int32] = []
+    ids.reserveCapacity(text.count / 3 + 8)
+    if normalizer == nil, addedTokens.normalized.isEmpty, let scanner = preTokenizer.scanner {
       for section in addedTokens.sections(text, addedTokens.plain) {
         if section.id >= 0 {
-          output.ids.append(section.id)
+          ids.append(section.id)
         } else {
-          model.encode(text, section.start..<section.end, scanner, &scratch, into: &output.ids)
+          model.encode(text, section.start..<section.end, scanner, &scratch, into: &ids)
         }
       }
-      return
+      return ids
     }
     for section in addedTokens.sections(text, addedTokens.plain) {
       if section.id >= 0 {
-        output.append(addedToken: section.id, keepsPieces: keepsPieces)
+        ids.append(section.id)
         continue
       }
       var part = section.start == 0 && section.end == text.count ? text : Array(text[section.start..<section.end])
@@ -163,16 +156,17 @@ public struct Tokenizer: Sendable {
       if let normalizer { part = normalizer.apply(part, keepsStart: &keepsStart) }
       for inner in addedTokens.sections(part, addedTokens.normalized) {
         if inner.id >= 0 {
-          output.append(addedToken: inner.id, keepsPieces: keepsPieces)
+          ids.append(inner.id)
           continue
         }
         let isAtStart = keepsStart && section.start == 0 && inner.start == 0
         let isWhole = inner.start == 0 && inner.end == part.count
         var pieces = TextPieces(isWhole ? part : Array(part[inner.start..<inner.end]), isAtStart: isAtStart)
         preTokenizer.apply(to: &pieces)
-        model.encode(pieces, &scratch, into: &output, keepsPieces: keepsPieces)
+        model.encode(pieces, &scratch, into: &ids)
       }
     }
+    return ids
   }
 
   /// The text of ids.
@@ -195,12 +189,5 @@ public struct Tokenizer: Sendable {
   /// What the decoder sees of an id.
   private func form(_ id: Int32) -> ArraySlice<UInt8>? {
     addedTokens.token(id)?.form[...] ?? model.vocabulary.token(id)
-  }
-}
-
-extension TextIDs {
-  fileprivate mutating func append(addedToken id: Int32, keepsPieces: Bool) {
-    ids.append(id)
-    if keepsPieces { pieces.append(Piece(count: 1, isAddedToken: true)) }
   }
 }

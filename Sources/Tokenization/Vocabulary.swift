@@ -31,7 +31,7 @@ struct Vocabulary: Sendable {
     mutating func append(_ bytes: ArraySlice<UInt8>) { for byte in bytes { append(byte) } }
 
     @inline(__always)
-    var value: Int { Int(truncatingIfNeeded: (state ^ state >> 32) &* 0x9e37_79b9_7f4a_7c15 >> 20) }
+    var value: Int { Int(truncatingIfNeeded: ((state ^ state >> 32) &* 0x9e37_79b9_7f4a_7c15) >> 20) }
   }
 
   init() {
