@@ -5,5 +5,5 @@ import RouterKit
 struct BayesRouterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bayesrouter", abstract: "Bayesian routing of reward models.",
-    subcommands: [Info.self, Import.self, Synthesize.self, Forward.self])
+    subcommands: [Info.self, Import.self, Synthesize.self, Forward.self, Inspect.self])
 }
