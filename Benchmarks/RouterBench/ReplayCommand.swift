@@ -62,6 +62,8 @@ struct Replay: AsyncParsableCommand {
   var maxTokens = 1024
   @Option(help: "Which end is cut: end, as the published router does, or start.")
   var cut = DialogueEncoder.Cut.end
+  @Option(help: "The encoder's text: router, the published router's, or chat, the checkpoint's own chat template.")
+  var template = DialogueEncoder.Template.router
   @Option(help: "Size of the hashed context.")
   var dimension = 256
   @Option(help: "Coordinates of the whitened projection of the context; 0 keeps the context as it is.")
@@ -201,5 +203,6 @@ extension ReplayReward: ExpressibleByArgument {
 }
 
 extension DialogueEncoder.Cut: ExpressibleByArgument {}
+extension DialogueEncoder.Template: ExpressibleByArgument {}
 extension RewardNormalizer.Method: ExpressibleByArgument {}
 extension ThompsonSamplingRouter.Draw: ExpressibleByArgument {}

@@ -47,7 +47,9 @@ struct ReplayInputs {
     }
 
     let checkpoint = try command.encoder.map {
-      try DialogueEncoder(folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut)
+      try DialogueEncoder(
+        folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut,
+        template: command.template)
     }
     encoderName = Self.encoderName(command, checkpoint)
     let everyPair = Array(dataset.pairs.indices)

@@ -3,46 +3,55 @@ import LinearAlgebra
 import NeuralNetwork
 import Storage
 
-/// Reads the tensors of a checkpoint by name and shape into the form that the layers compute with.
+/// Reads the tensors of a checkpoint, by name, into the form that the layers compute with.
 ///
 /// Values are checked for NaN and infinities as they are read. Pages of the file are handed back once a matrix is packed, so that loading never
 /// holds a model twice.
 struct CheckpointReader: Sendable {
   let tensors: CheckpointTensors
+  let layout: CheckpointLayout
   let folder: String
-  /// What stands before a layer's own key, e.g. `model.` where a head stands beside the model.
+  /// What stands before the keys.
   let prefix: String
   let precision: Precision
   let allowsNonFinite: Bool
 
-  /// - Parameter prefixes: what may stand before the keys, the first that fits `probe` is taken.
+  /// - Throws: `StorageError.missingTensor`, `StorageError.unusableTensor` or `TransformersError.shape` for the first tensor that is not as
+  ///   needed: before any weight is read, which takes long.
   init(
-    _ tensors: CheckpointTensors, folder: URL, prefixes: [String], probe: String, precision: Precision,
+    _ tensors: CheckpointTensors, _ configuration: TransformerConfiguration, folder: URL, precision: Precision,
     allowsNonFinite: Bool
   ) throws {
+    let shapes = tensors.tensorNames.map { ($0, tensors[$0]?.shape ?? []) }
+    layout = CheckpointLayout(configuration, found: Dictionary(uniqueKeysWithValues: shapes))
+    for need in layout.needs { try need.check(try tensors.tensor(need.name), folder: folder.path) }
     self.tensors = tensors
     self.folder = folder.path
     self.precision = precision
     self.allowsNonFinite = allowsNonFinite
-    prefix = prefixes.first { tensors[$0 + probe] != nil } ?? prefixes[0]
+    prefix = layout.prefix
   }
 
-  /// The same checkpoint under another prefix.
-  init(copying other: CheckpointReader, prefix: String) {
+  private init(unprefixing other: CheckpointReader) {
     tensors = other.tensors
+    layout = other.layout
     folder = other.folder
     precision = other.precision
     allowsNonFinite = other.allowsNonFinite
-    self.prefix = prefix
+    prefix = ""
   }
 
-  /// One linear map from several tensors of one input, their outputs side by side.
+  /// For the heads, whose keys have no prefix.
+  var unprefixed: CheckpointReader { CheckpointReader(unprefixing: self) }
+
+  /// One linear map from several tensors of one input, their outputs side by side; with biases where the layout has them.
   ///
-  /// - Parameter parts: keys without `.weight` and `.bias`, and their outputs.
-  func linear(_ parts: [(key: String, outputs: Int)], inputs: Int, hasBias: Bool) throws -> Linear {
-    let weights = try parts.map { try tensor(prefix + $0.key + ".weight", shape: [$0.outputs, inputs]) }
-    let ends = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.outputs) }
-    let packed = try PackedMatrix(outputs: ends[parts.count], inputs: inputs, precision: precision) {
+  /// - Parameter keys: without `.weight` and `.bias`.
+  func linear(_ keys: [String]) throws -> Linear {
+    let weights = try keys.map { try tensor($0 + ".weight") }
+    let inputs = weights[0].shape[1]
+    let ends = weights.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.shape[0]) }
+    let packed = try PackedMatrix(outputs: ends[keys.count], inputs: inputs, precision: precision) {
       (rows) throws(any Error) -> [Float] in
       var values: [Float] = []
       for (part, weight) in weights.enumerated() {
@@ -55,38 +64,38 @@ struct CheckpointReader: Sendable {
       return values
     }
     for weight in weights { weight.bytes.release() }
-    let bias = hasBias ? try parts.flatMap { try vector($0.key + ".bias", count: $0.outputs) } : nil
+    let bias = needs(keys[0] + ".bias") ? try keys.flatMap { try vector($0 + ".bias") } : nil
     return Linear(weight: packed, bias: bias)
   }
 
-  func vector(_ key: String, count: Int) throws -> [Float] {
-    let tensor = try tensor(prefix + key, shape: [count])
-    return try finite(tensor, 0..<count)
+  func vector(_ key: String) throws -> [Float] {
+    let tensor = try tensor(key)
+    return try finite(tensor, 0..<tensor.count)
   }
 
   /// A small matrix as it is.
-  func matrix(_ key: String, rows: Int, columns: Int) throws -> Matrix<Float> {
-    let tensor = try tensor(prefix + key, shape: [rows, columns])
-    return Matrix(rows: rows, columns: columns, elements: try finite(tensor, 0..<rows * columns))
+  func matrix(_ key: String) throws -> Matrix<Float> {
+    let tensor = try tensor(key)
+    return Matrix(
+      rows: tensor.shape[0], columns: tensor.shape[1], elements: try finite(tensor, 0..<tensor.count))
   }
 
   /// A table of embeddings, left in the file: its rows are read where they are asked for.
-  func embedding(_ key: String, rows: Int, columns: Int) throws -> EmbeddingTable {
-    let tensor = try tensor(prefix + key, shape: [rows, columns])
+  func embedding(_ key: String) throws -> EmbeddingTable {
+    let tensor = try tensor(key)
     if !allowsNonFinite { try requireFinite(tensor, 0..<tensor.count) }
     // The check has read all of it; most rows will not be needed for long.
     tensor.bytes.release()
     return try EmbeddingTable(tensor)
   }
 
-  func has(_ key: String) -> Bool { tensors[prefix + key] != nil }
+  /// Whether the layers read a tensor of this key.
+  func needs(_ key: String) -> Bool { layout[prefix + key] != nil }
 
-  func tensor(_ name: String, shape: [Int]) throws -> MappedTensor {
-    let tensor = try tensors.tensor(name)
-    guard tensor.shape == shape else {
-      throw TransformersError.shape(file: folder, tensor: name, expected: shape, found: tensor.shape)
-    }
-    return tensor
+  /// A tensor of the layout, which `init` found to be there with the layout's shape.
+  private func tensor(_ key: String) throws -> MappedTensor {
+    precondition(needs(key), "\(prefix + key) is read, but is not among the needed tensors")
+    return try tensors.tensor(prefix + key)
   }
 
   private func finite(_ tensor: MappedTensor, _ range: Range<Int>) throws -> [Float] {

@@ -8,8 +8,11 @@ extension TransformerConfiguration {
   ///
   /// - Throws: `StorageError` where the file is no such JSON, `TransformersError.setting` for what is not built.
   public init(contentsOf url: URL) throws {
-    try self.init(ConfigurationReader(JSONRecord(contentsOf: url)))
+    try self.init(JSONRecord(contentsOf: url))
   }
+
+  /// The same for a `config.json` that was read already.
+  init(_ record: JSONRecord) throws { try self.init(ConfigurationReader(record)) }
 
   private init(_ reader: ConfigurationReader) throws {
     let typeName = try reader.record.string("model_type")
@@ -90,7 +93,9 @@ private struct ConfigurationReader {
   init(_ record: JSONRecord) { self.record = record }
 
   func unsupported(_ key: String, _ found: String, _ expected: String) -> TransformersError {
-    .setting(file: record.place.file, key: key, found: found, expected: expected)
+    let item = record.place.item
+    return .setting(
+      file: record.place.file, key: item.isEmpty ? key : "\(item).\(key)", found: found, expected: expected)
   }
 
   func count(_ key: String, default fallback: Int? = nil) throws -> Int {
@@ -175,14 +180,14 @@ private struct ConfigurationReader {
       try JSONRecord(value, at: FilePlace(file: record.place.file, item: key)))
     let base = try scaling.positive("rope_theta", default: positive("rope_theta", default: 10_000))
     if let factor = scaling.record.optional("partial_rotary_factor"), factor.double != 1 {
-      throw unsupported("\(key).partial_rotary_factor", factor.summary, "1")
+      throw scaling.unsupported("partial_rotary_factor", factor.summary, "1")
     }
     let type = try scaling.record.optionalString("rope_type") ?? scaling.record.optionalString("type") ?? "default"
     return RotaryEmbedding(
-      headSize: headSize, base: base, scaling: try scaling.scaling(type, key: key, positions: positions))
+      headSize: headSize, base: base, scaling: try scaling.scaling(type, positions: positions))
   }
 
-  private func scaling(_ type: String, key: String, positions: Int) throws -> RotaryEmbedding.Scaling {
+  private func scaling(_ type: String, positions: Int) throws -> RotaryEmbedding.Scaling {
     switch type {
     case "default": return .none
     case "linear": return .linear(factor: try positive("factor"))
@@ -194,14 +199,14 @@ private struct ConfigurationReader {
       let low = try positive("low_freq_factor")
       let high = try positive("high_freq_factor")
       guard high > low else {
-        throw unsupported("\(key).high_freq_factor", "\(high)", "a number above low_freq_factor")
+        throw unsupported("high_freq_factor", "\(high)", "a number above low_freq_factor")
       }
       return .llama3(
         factor: try positive("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
         originalPositions: try count("original_max_position_embeddings", default: positions))
     default:
       throw unsupported(
-        "\(key).rope_type", "\"\(type)\"", TransformerConfiguration.list(["default", "linear", "dynamic", "llama3"]))
+        "rope_type", "\"\(type)\"", TransformerConfiguration.list(["default", "linear", "dynamic", "llama3"]))
     }
   }
 }

@@ -29,7 +29,8 @@ public struct TransformerModel: Sendable {
   ///   - rows: the rows of the batch that are wanted, in this order; nil for all. The last layer computes nothing else.
   ///   - scratch: kept and enlarged from call to call; its buffers belong to this call while it runs.
   /// - Returns: wanted rows x hidden size.
-  /// - Throws: `TransformersError` for an id beyond the vocabulary and a text longer than the model reads.
+  /// - Throws: `TransformersError` for an id beyond the vocabulary or the token types, and for a text longer than the
+  ///   model reads.
   /// - Complexity: see `TransformerConfiguration.operations`.
   public func hiddenStates(
     _ batch: TokenBatch, rows: [Int]? = nil, workers: Int = BLASRuntime.usableThreads,
@@ -103,6 +104,10 @@ public struct TransformerModel: Sendable {
         throw TransformersError.tokenOutOfRange(
           sequence: index, token: Int(wrong), vocabulary: configuration.vocabSize)
       }
+      let types = configuration.typeVocabSize
+      if !configuration.isCausal, let wrong = batch.typeIDs[segment.rows].first(where: { $0 < 0 || Int($0) >= types }) {
+        throw TransformersError.typeOutOfRange(sequence: index, type: Int(wrong), types: types)
+      }
       if let limit = configuration.longestText, segment.length > limit {
         throw TransformersError.sequenceTooLong(
           sequence: index, tokens: segment.length, limit: limit,
@@ -111,8 +116,5 @@ public struct TransformerModel: Sendable {
     }
     precondition(
       configuration.isCausal || batch.segments.allSatisfy { $0.prefix == nil }, "BERT's tokens look ahead: no prefix")
-    precondition(
-      configuration.isCausal || batch.typeIDs.allSatisfy { $0 >= 0 && Int($0) < configuration.typeVocabSize },
-      "token types are below \(configuration.typeVocabSize)")
   }
 }

@@ -8,6 +8,8 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
   /// Something is asked of a checkpoint that it cannot give, e.g. scores of one without a score head.
   case missingHead(folder: String, head: String, architecture: String)
   case tokenOutOfRange(sequence: Int, token: Int, vocabulary: Int)
+  /// A token type, of BERT's `type_ids`, that has no embedding.
+  case typeOutOfRange(sequence: Int, type: Int, types: Int)
   case emptySequence(Int)
   case sequenceTooLong(sequence: Int, tokens: Int, limit: Int, key: String)
   case vocabularyMismatch(tokenizer: Int, model: Int, folder: String)
@@ -28,6 +30,8 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
     case .tokenOutOfRange(let sequence, let token, let vocabulary):
       "sequence \(sequence): token id \(token) is not below the model's vocabulary of \(vocabulary); "
         + "is this the model's own tokenizer?"
+    case .typeOutOfRange(let sequence, let type, let types):
+      "sequence \(sequence): token type \(type) is not below the model's type_vocab_size of \(types)"
     case .emptySequence(let sequence):
       "sequence \(sequence) has no tokens; a model reads at least one"
     case .sequenceTooLong(let sequence, let tokens, let limit, let key):

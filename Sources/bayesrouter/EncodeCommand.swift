@@ -33,6 +33,11 @@ struct Encode: ParsableCommand {
   @Option(name: .long, help: "Which end of a longer text is cut: end, as the published router does, or start.")
   var cut = DialogueEncoder.Cut.end
 
+  @Option(
+    name: .long,
+    help: "router: the published router's text; chat: the checkpoint's own chat template.")
+  var template = DialogueEncoder.Template.router
+
   @Option(name: .long, help: "The folder of caches, or none.")
   var cache = StateCache.defaultFolder.path
 
@@ -48,7 +53,8 @@ struct Encode: ParsableCommand {
   func run() throws {
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
     let encoder = try DialogueEncoder(
-      folder: URL(fileURLWithPath: model), maxTokens: maxTokens, cut: cut, precision: options.precision,
+      folder: URL(fileURLWithPath: model), maxTokens: maxTokens, cut: cut, template: template,
+      precision: options.precision,
       allowsNonFinite: options.allowNonFinite)
     let (states, report) = try CachedEncoding(
       encoder, folder: cache == "none" ? nil : URL(fileURLWithPath: cache)
@@ -92,3 +98,4 @@ struct Encode: ParsableCommand {
 }
 
 extension DialogueEncoder.Cut: ExpressibleByArgument {}
+extension DialogueEncoder.Template: ExpressibleByArgument {}

@@ -48,16 +48,14 @@ import Routing
     Dialogue(prompt: .text("another"), response: "word"), Dialogue(prompt: .text("which is it"), response: "this one"),
   ]
 
+  static let texts = [
+    "<|user|>: which is it\n<|assistant|>: this one", "<|user|>: which is it\n<|assistant|>: that",
+    "<|user|>: another\n<|assistant|>: word",
+  ]
+
   func encoder(_ checkpoint: Checkpoint, maxTokens: Int = 64, cut: DialogueEncoder.Cut = .end) throws -> DialogueEncoder
   {
     try DialogueEncoder(folder: checkpoint.folder, maxTokens: maxTokens, cut: cut)
-  }
-
-  @Test func textIsThatOfThePublishedRouter() {
-    #expect(Self.dialogues[0].text == "<|user|>: which is it\n<|assistant|>: this one")
-    let messages = [Message(role: "system", content: "s"), Message(role: "user", content: "u")]
-    #expect(
-      Dialogue(prompt: .messages(messages), response: "r").text == "<|system|>: s\n<|user|>: u\n<|assistant|>: r")
   }
 
   @Test func eachDistinctTextIsEncodedOnce() throws {
@@ -65,7 +63,7 @@ import Routing
     let encoder = try encoder(checkpoint)
     var cache = StateCache(encoder: encoder.fingerprint, size: encoder.size)
     let (states, report) = try encoder.encode(Self.dialogues, cache: &cache)
-    let counts = Self.dialogues.map { $0.text.utf8.count }
+    let counts = Self.texts.map { $0.utf8.count }
     #expect(report.dialogues == 4)
     #expect(report.distinctDialogues == 3)
     #expect(report.tokens == counts[0] + counts[1] + counts[2])
@@ -95,7 +93,7 @@ import Routing
       let encoder = try encoder(checkpoint, maxTokens: 16, cut: cut)
       let cache = StateCache(encoder: encoder.fingerprint, size: encoder.size)
       let report = try encoder.plan(Self.dialogues, cache: cache).report
-      let texts = Self.dialogues.map(\.text)
+      let texts = Self.texts
       // Cut at the end, the two answers to one prompt are the same text.
       #expect(report.distinctDialogues == (cut == .end ? 2 : 3))
       let first = texts[0].utf8.count - 16 + texts[2].utf8.count - 16

@@ -15,15 +15,12 @@ public struct Dialogue: Hashable, Sendable {
     self.response = response
   }
 
-  /// The text, `<|user|>: prompt\n<|assistant|>: response` (design of the published router); of a conversation, each message is a line of its role.
-  public var text: String {
-    let messages =
-      switch prompt {
-      case .text(let text): [Message(role: "user", content: text)]
-      case .messages(let messages): messages
-      }
-    return (messages + [Message(role: "assistant", content: response)])
-      .map { "<|\($0.role)|>: \($0.content)" }.joined(separator: "\n")
+  /// The turns before the response.
+  var promptMessages: [ChatMessage] {
+    switch prompt {
+    case .text(let text): [ChatMessage(role: "user", content: text)]
+    case .messages(let messages): messages.map { ChatMessage(role: $0.role, content: $0.content) }
+    }
   }
 }
 
@@ -47,13 +44,24 @@ public struct DialogueEncoder: Sendable {
   /// Tokens of a dialogue, special tokens included; the rest of a longer one is cut.
   public let maxTokens: Int
   public let cut: Cut
+  /// How a dialogue becomes text.
+  public enum Template: String, Sendable, Codable, CaseIterable {
+    /// `<|user|>: prompt\n<|assistant|>: response`, that of the published router; the tokenizer's special tokens are added.
+    case router
+    /// The checkpoint's own chat template, which writes all special tokens itself.
+    case chat
+  }
+  public let template: Template
+  private let chatTemplate: ChatTemplate?
   /// New tokens of one forward pass: bounds the memory, and is enough to keep all threads busy.
   public static let tokensAtATime = 8192
 
   /// - Parameter maxTokens: never more than the model reads.
   /// - Throws: what the model and the tokenizer throw; `TransformersError.vocabularyMismatch`.
-  public init(folder: URL, maxTokens: Int = 1024, precision: Precision = .float32, allowsNonFinite: Bool = false) throws
-  {
+  public init(
+    folder: URL, maxTokens: Int = 1024, cut: Cut = .end, template: Template = .router,
+    precision: Precision = .float32, allowsNonFinite: Bool = false
+  ) throws {
     model = try TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
     tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
     guard tokenizer.vocabularySize <= model.configuration.vocabSize else {
@@ -62,16 +70,31 @@ public struct DialogueEncoder: Sendable {
     }
     self.maxTokens = min(maxTokens, model.configuration.longestText ?? maxTokens)
     self.cut = cut
+    self.template = template
+    chatTemplate = template == .chat ? try ChatTemplate(folder: folder) : nil
     let settings =
       "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(precision.rawValue)"
     fingerprint = try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8)))
   }
 
   /// Architecture, weights and settings in one word, as saved routers remember their encoder.
-  public var name: String { "\(model.configuration.architecture)-\(fingerprint)-\(maxTokens)-\(cut.rawValue)" }
+  public var name: String {
+    "\(model.configuration.architecture)-\(fingerprint)-\(template.rawValue)-\(maxTokens)-\(cut.rawValue)"
+  }
 
   /// The size of a state.
   public var size: Int { model.configuration.hiddenSize }
+
+  /// The tokens of a dialogue, cut to `maxTokens`.
+  func encoding(of dialogue: Dialogue) throws -> Encoding {
+    let truncation: Truncation = cut == .end ? .keepingFirst(maxTokens) : .keepingLast(maxTokens)
+    if let chatTemplate {
+      let messages = dialogue.promptMessages + [ChatMessage(role: "assistant", content: dialogue.response)]
+      return try tokenizer.encode(messages, template: chatTemplate, truncation: truncation)
+    }
+    let text = DialogueTemplate.text(prompt: dialogue.promptMessages, response: dialogue.response)
+    return tokenizer.encode(text, truncation: truncation)
+  }
 
   /// What has to be computed for these dialogues.
   ///

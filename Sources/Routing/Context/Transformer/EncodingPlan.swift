@@ -32,8 +32,6 @@ public struct EncodingPlan: Sendable {
     var groups: [[Int]] = []
     var textOfKey: [Fingerprint: Int] = [:]
     var groupOfPrompt: [Prompt: Int] = [:]
-    let truncation: Truncation =
-      encoder.cut == .end ? .keepingFirst(encoder.maxTokens) : .keepingLast(encoder.maxTokens)
     // Equal dialogues need not be tokenized twice.
     var textOfKnown: [Dialogue: Int] = [:]
     for (index, dialogue) in dialogues.enumerated() {
@@ -41,7 +39,7 @@ public struct EncodingPlan: Sendable {
         textOfDialogue.append(text)
         continue
       }
-      let encoding = encoder.tokenizer.encode(dialogue.text, truncation: truncation)
+      let encoding = try encoder.encoding(of: dialogue)
       guard !encoding.ids.isEmpty else {
         throw RoutingError.context(problem: "dialogue \(index) has no tokens; the tokenizer makes nothing of its text")
       }
