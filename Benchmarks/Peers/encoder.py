@@ -233,7 +233,7 @@ def measured(arguments, model, precision: str, work: str) -> list[dict]:
 
 
 def pooled_difference(arguments, model, precision: str) -> float:
-    """max|a - b| / max|b| over the pooled vectors of one padded batch, b the peer's in `precision`."""
+    """max|a - b| / max|b| over the pooled vectors of one padded batch, b the peer's, both in `precision`."""
     import safetensors.torch
 
     sequences = random_sequences(CHECKED, model.config.vocab_size, arguments.seed)
@@ -243,6 +243,7 @@ def pooled_difference(arguments, model, precision: str) -> float:
         ids, out = pathlib.Path(work, "ids.jsonl"), pathlib.Path(work, "out.safetensors")
         ids.write_text("".join(json.dumps({"ids": sequence}) + "\n" for sequence in sequences))
         command = [arguments.bayesrouter, "forward", "--model", arguments.model, "--ids", ids, "--out", out, "--packed"]
+        command += ["--precision", precision]
         run_swift(command, arguments.threads)
         tensors = safetensors.torch.load_file(out)
     own = torch.stack([tensors[f"pooled.{i}"].double() for i in range(len(sequences))])
@@ -298,7 +299,7 @@ def main() -> None:
         print(f"**The machine was busy before the start (load {load:.1f}): these ratios are not to be trusted.**\n")
     print(table(rows))
     for precision, difference in differences.items():
-        print(f"\npooled vectors, Swift against the peer in {precision}: max|a - b| / max|b| = {difference:.1e}")
+        print(f"\npooled vectors in {precision}, Swift against the peer: max|a - b| / max|b| = {difference:.1e}")
     if arguments.json:
         document = {"machine": machine, "pooled_differences": differences, "rows": rows}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
