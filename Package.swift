@@ -43,7 +43,10 @@ let package = Package(
     module("Reporting", ["LinearAlgebra", "Storage"]),
     module(
       "RouterKit",
-      ["LinearAlgebra", "Storage", "PreferenceData", "RewardModels", "Routing", "Alignment", "Reporting", "Tokenization"]),
+      [
+        "LinearAlgebra", "Storage", "PreferenceData", "RewardModels", "Routing", "Alignment", "Reporting",
+        "Tokenization",
+      ]),
     .executableTarget(
       name: "bayesrouter",
       dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -44,7 +44,9 @@ struct TokenizerSpeed: ParsableCommand {
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
     let texts = pairs.flatMap { [$0.prompt.text, $0.responseA, $0.responseB] }
     var result = Result { try Tokenizer(contentsOf: URL(fileURLWithPath: model)) }
-    let load = wallSeconds(repetitions: 3) { result = Result { try Tokenizer(contentsOf: URL(fileURLWithPath: model)) } }
+    let load = wallSeconds(repetitions: 3) {
+      result = Result { try Tokenizer(contentsOf: URL(fileURLWithPath: model)) }
+    }
     let tokenizer = try result.get()
     var tokens = 0
     func pass(_ tokenizer: Tokenizer) {
