@@ -83,7 +83,8 @@ struct AddedTokens: Sendable {
       guard isNew else {
         throw .invalid(
           file: readers.first?.file ?? "", path: "added_tokens",
-          problem: "\"\(String(decoding: token.content, as: UTF8.self))\" is empty, or another token's text, once it is "
+          problem:
+            "\"\(String(decoding: token.content, as: UTF8.self))\" is empty, or another token's text, once it is "
             + "normalized")
       }
     }

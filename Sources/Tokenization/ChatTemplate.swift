@@ -21,12 +21,13 @@ public struct ChatTemplate: Sendable {
   public init(_ source: String, name: String, specialTokens: [String: String] = [:]) throws {
     self.name = name
     self.specialTokens = specialTokens
-    do {
+    do throws(TemplateError) {
       program = try TemplateParser.parse(source)
-    } catch let error as TemplateError {
+    } catch {
       throw TokenizationError.chatTemplate(
         file: name,
-        problem: "the chat template cannot be rendered: \(error.problem). Rendered are templates of the ChatML, Llama 3, "
+        problem:
+          "the chat template cannot be rendered: \(error.problem). Rendered are templates of the ChatML, Llama 3, "
           + "Mistral and Zephyr families")
     }
   }
@@ -55,7 +56,8 @@ public struct ChatTemplate: Sendable {
     } else {
       guard let record, let value = record.optional("chat_template") else {
         throw TokenizationError.chatTemplate(
-          file: folder.path, problem: "there is no chat_template.jinja, and no \"chat_template\" in a tokenizer_config.json")
+          file: folder.path,
+          problem: "there is no chat_template.jinja, and no \"chat_template\" in a tokenizer_config.json")
       }
       try self.init(try Self.source(value, record), name: settings.path, specialTokens: specialTokens)
     }
@@ -82,9 +84,9 @@ public struct ChatTemplate: Sendable {
     variables["tools"] = TemplateValue.none
     variables["documents"] = TemplateValue.none
     var renderer = TemplateRenderer(variables)
-    do {
+    do throws(TemplateError) {
       try renderer.run(program)
-    } catch let error as TemplateError {
+    } catch {
       throw TokenizationError.chatTemplate(file: name, problem: error.problem)
     }
     return renderer.output

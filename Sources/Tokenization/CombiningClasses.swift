@@ -37,7 +37,9 @@ struct CombiningClasses: Sendable {
 
 /// Hangul syllables, whose decompositions are arithmetic (The Unicode Standard, section 3.12).
 enum Hangul {
-  private static let (syllables, leads, vowels, trails): (UInt32, UInt32, UInt32, UInt32) = (0xac00, 0x1100, 0x1161, 0x11a7)
+  private static let (syllables, leads, vowels, trails): (UInt32, UInt32, UInt32, UInt32) = (
+    0xac00, 0x1100, 0x1161, 0x11a7
+  )
   private static let (vowelCount, trailCount, syllableCount): (UInt32, UInt32, UInt32) = (21, 28, 11172)
 
   static func decompose(_ syllable: UInt32, _ append: (UInt32) -> Void) {

@@ -61,7 +61,8 @@ struct PostProcessor: Sendable {
   /// A list of a token and its id.
   private static func token(_ reader: ComponentReader, _ key: String) throws(TokenizationError) -> Int32 {
     let values = try reader.array(key)
-    guard values.count == 2, case .string = values[0], case .integer(let id) = values[1], 0...Int(Int32.max) ~= id else {
+    guard values.count == 2, case .string = values[0], case .integer(let id) = values[1], 0...Int(Int32.max) ~= id
+    else {
       throw reader.mistyped(key, "a list of a token and its id")
     }
     return Int32(id)
@@ -74,7 +75,9 @@ struct PostProcessor: Sendable {
       let token = try ComponentReader(member.value, file: reader.file, path: tokens.path(of: member.key))
       var list: [Int32] = []
       for value in try token.array("ids") {
-        guard case .integer(let id) = value, 0...Int(Int32.max) ~= id else { throw token.mistyped("ids", "a list of ids") }
+        guard case .integer(let id) = value, 0...Int(Int32.max) ~= id else {
+          throw token.mistyped("ids", "a list of ids")
+        }
         list.append(Int32(id))
       }
       ids[member.key] = list

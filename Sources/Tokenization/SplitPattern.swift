@@ -25,7 +25,8 @@ enum SplitPattern: Sendable {
     }
     guard pattern.object["Regex"] != nil else {
       throw .unsupported(
-        file: reader.file, path: reader.path(of: "pattern"), found: "(without these keys)", supported: "String and Regex")
+        file: reader.file, path: reader.path(of: "pattern"), found: "(without these keys)",
+        supported: "String and Regex")
     }
     let expression = try pattern.string("Regex")
     switch expression {

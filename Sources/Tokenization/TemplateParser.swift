@@ -31,9 +31,13 @@ struct TemplateParser {
 
   /// What `transformers` defines beyond the messages and this does not; a template that asks whether it is defined would take another
   /// way here than there.
-  private static let unknownNames = ["strftime_now", "namespace", "range", "dict", "lipsum", "cycler", "joiner", "self"]
+  private static let unknownNames = [
+    "strftime_now", "namespace", "range", "dict", "lipsum", "cycler", "joiner", "self",
+  ]
   private static let keywords = ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none"]
   private static let deepest = 100
+  /// Tokens of the longest expression: a program's depth is bounded, however it is written.
+  private static let longestExpression = 500
 
   private let parts: [TemplateLexer.Part]
   private var position = 0
@@ -64,11 +68,11 @@ struct TemplateParser {
       switch part {
       case .text(let text): nodes.append(.text(text))
       case .expression(let tokens):
-        (self.tokens, index) = (tokens, 0)
+        try begin(tokens)
         nodes.append(.print(try expression()))
         try expectEnd()
       case .statement(let tokens):
-        (self.tokens, index) = (tokens, 0)
+        try begin(tokens)
         let name = try name()
         if ends.contains(name) { return (nodes, name) }
         switch name {
@@ -90,7 +94,17 @@ struct TemplateParser {
     return (nodes, nil)
   }
 
+  private mutating func begin(_ tokens: [Token]) throws(TemplateError) {
+    guard tokens.count <= Self.longestExpression else {
+      throw TemplateError("an expression has more than \(Self.longestExpression) parts")
+    }
+    (self.tokens, index) = (tokens, 0)
+  }
+
   private mutating func branch() throws(TemplateError) -> TemplateNode {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= Self.deepest else { throw TemplateError("conditions nest deeper than \(Self.deepest)") }
     let condition = try expression()
     try expectEnd()
     let (body, end) = try nodes(until: ["elif", "else", "endif"])
@@ -207,8 +221,12 @@ struct TemplateParser {
         value = try subscripted(value)
       } else if accept("|") {
         let filter = try name()
-        guard TemplateRenderer.filters.contains(filter) else { throw TemplateError("the filter \(filter) is not known here") }
-        if accept("(") { guard try arguments().isEmpty else { throw TemplateError("\(filter) takes no argument here") } }
+        guard TemplateRenderer.filters.contains(filter) else {
+          throw TemplateError("the filter \(filter) is not known here")
+        }
+        if accept("(") {
+          guard try arguments().isEmpty else { throw TemplateError("\(filter) takes no argument here") }
+        }
         value = .filter(value, filter)
       } else if accept(name: "is") {
         let isNegated = accept(name: "not")

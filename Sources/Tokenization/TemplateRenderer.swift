@@ -125,7 +125,8 @@ struct TemplateRenderer {
     case (.list(let values), .integer(let index)):
       let position = index < 0 ? values.count + index : index
       return values.indices.contains(position) ? values[position] : .undefined("element \(index)")
-    case (.undefined(let name), _): throw TemplateError("the chat template asks for a part of \(name), which is not there")
+    case (.undefined(let name), _):
+      throw TemplateError("the chat template asks for a part of \(name), which is not there")
     default: throw TemplateError("the chat template asks for a part of a value that has none")
     }
   }
@@ -217,7 +218,8 @@ struct TemplateRenderer {
     case ("in", .string(let key), .object(let members)): return .boolean(members[key] != nil)
     case ("in", .string(let part), .string(let whole)): return .boolean(contains(whole, part))
     case (_, .undefined(let missing), _), (_, _, .undefined(let missing)):
-      throw TemplateError("the chat template uses \(missing), which is not there; does tokenizer_config.json define it?")
+      throw TemplateError(
+        "the chat template uses \(missing), which is not there; does tokenizer_config.json define it?")
     default: throw TemplateError("the chat template joins values by \(name) that do not go together")
     }
   }

@@ -28,7 +28,8 @@ enum TokenModel: Sendable {
 
   /// Encodes the words that a scanner finds in a part of a text.
   func encode(
-    _ text: [UInt8], _ range: Range<Int>, _ scanner: WordScanner, _ scratch: inout EncodingScratch, into ids: inout [Int32]
+    _ text: [UInt8], _ range: Range<Int>, _ scanner: WordScanner, _ scratch: inout EncodingScratch,
+    into ids: inout [Int32]
   ) {
     let classes = ScalarClasses.shared
     switch self {

@@ -10,7 +10,7 @@ func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Resul
 }
 
 /// The executable that was built together with the tests, beside them.
-private func executable(_ name: String) throws -> URL {
+func executable(_ name: String) throws -> URL {
   let beside =
     Bundle.allBundles.map(\.bundleURL) + [Bundle.main.bundleURL, Bundle.main.executableURL].compactMap(\.self)
   let candidates = beside.flatMap { [$0, $0.deletingLastPathComponent()] }.map { $0.appendingPathComponent(name) }

@@ -8,7 +8,8 @@ import Testing
 enum Fixture {
   /// The small tokenizers.
   static let names = [
-    "gpt2", "clip", "smollm2-like", "llama3", "qwen2", "o200k", "bert-uncased", "bert-cased", "llama2", "mistral", "odd",
+    "gpt2", "clip", "smollm2-like", "llama3", "qwen2", "o200k", "bert-uncased", "bert-cased", "llama2", "mistral",
+    "odd",
   ]
 
   static func url(_ name: String) throws -> URL {
