@@ -9,7 +9,7 @@ out=runs/demo-$(date +%Y%m%d-%H%M%S)
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n 's/^# \{0,1\}//p' "$0" | head -n 3
+    sed -n '2,4s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
   --data | --out)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tokenization
 
-/// What Scripts/fixtures/tokenizers.py wrote.
+/// What Scripts/fixtures/tokenizer_files.py wrote.
 enum Fixture {
   /// The small tokenizers.
   static let names = [

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares our tokenizers with the `tokenizers` package: the same ids, and in what time.
 
-    tokenizers.py parity --binary .build/release/bayesrouter --data judgebench tokenizer.json ...
-    tokenizers.py speed --binary .build/release/router-bench --data judgebench tokenizer.json ... [--rounds 5]
+    tokenizer.py parity --binary .build/release/bayesrouter --data judgebench tokenizer.json ...
+    tokenizer.py speed --binary .build/release/router-bench --data judgebench tokenizer.json ... [--rounds 5]
 
 `parity` gives each tokenizer the texts of Scripts/fixtures/nasty_texts.py and all prompts and responses of a dataset, with and
 without special tokens, and prints how many texts differ. `speed` times the package's `encode` of one text after another in
@@ -24,8 +24,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "Scripts" / "fixtures"))
 from nasty_texts import texts  # noqa: E402
 
-# This file and one of the fixture scripts have the package's name.
-sys.path = [path for path in sys.path if not (pathlib.Path(path or ".").resolve() / "tokenizers.py").exists()]
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer  # noqa: E402
 
