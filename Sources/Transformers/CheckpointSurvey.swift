@@ -98,7 +98,7 @@ extension CheckpointSummary {
         ? "tied to the embedding" : "\(configuration.architecture) has no language-model head"
     }
     guard configuration.modelType == .bert else { return nil }
-    if name.hasPrefix(prefix + "pooler.") { return "\(configuration.architecture) is read as an encoder, without pooler" }
+    if name.hasPrefix(prefix + "pooler.") { return "\(configuration.architecture) has no use for a pooler" }
     if name.hasPrefix("cls.") { return "a masked language model is read as its encoder" }
     return nil
   }

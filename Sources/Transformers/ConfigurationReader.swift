@@ -21,7 +21,7 @@ extension TransformerConfiguration {
     }
     self.modelType = modelType
     (architecture, head) = try reader.architecture(modelType)
-    try reader.refuse("quantization_config", "weights that are not quantised")
+    try reader.refuse("quantization_config", "weights that are not quantized")
     for key in ["num_experts", "num_local_experts", "n_routed_experts"] {
       try reader.refuse(key, "a dense model without experts")
     }
