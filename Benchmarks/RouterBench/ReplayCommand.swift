@@ -64,6 +64,8 @@ struct Replay: AsyncParsableCommand {
   var cut = DialogueEncoder.Cut.end
   @Option(help: "The encoder's text: router, the published router's, or chat, the checkpoint's own chat template.")
   var template = DialogueEncoder.Template.router
+  @Option(help: "The folder of the encoder's caches, or none.")
+  var cache = StateCache.defaultFolder.path
   @Option(help: "Size of the hashed context.")
   var dimension = 256
   @Option(help: "Coordinates of the whitened projection of the context; 0 keeps the context as it is.")

@@ -69,8 +69,10 @@ struct ReplayInputs {
 
     let encoded: Matrix<Double>
     if let checkpoint {
-      let (states, report) = try CachedEncoding(checkpoint, folder: StateCache.defaultFolder)
-        .encode(TransformerPairEncoder.dialogues(dataset.pairs))
+      let (states, report) = try CachedEncoding(
+        checkpoint, folder: command.cache == "none" ? nil : URL(fileURLWithPath: command.cache)
+      )
+      .encode(TransformerPairEncoder.dialogues(dataset.pairs))
       encoded = TransformerPairEncoder.contexts(states)
       encoding = report
     } else {
