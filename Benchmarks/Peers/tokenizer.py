@@ -5,7 +5,7 @@
     tokenizer.py speed --binary .build/release/router-bench --data judgebench tokenizer.json ... [--rounds 5]
 
 `parity` gives each tokenizer the texts of Scripts/fixtures/nasty_texts.py and all prompts and responses of a dataset, with and
-without special tokens, and prints how many texts differ. `speed` times the package's `encode` of one text after another in
+without special tokens, and prints how many texts differ; with --all-code-points also every Unicode scalar. `speed` times the package's `encode` of one text after another in
 Python, on one thread, and router-bench's passes over the same texts in turns, and prints the ratio of the medians. The
 package keeps the words that it has met; router-bench's passes begin without any. The package is asked once with its
 plain settings, truncation and padding off. Exit code 1 where a text differs.
@@ -38,6 +38,13 @@ def dataset_texts(folder: pathlib.Path) -> list[str]:
     return found
 
 
+def all_code_points() -> list[str]:
+    """Each scalar between letters, beside digits and spaces, and after a letter that it may join, some at a time."""
+    scalars = [chr(value) for value in range(0x110000) if not 0xD800 <= value < 0xE000]
+    return ["".join(f"a{scalar}b {scalar}1{scalar} \n{scalar}'s " for scalar in scalars[start:start + 64])
+            for start in range(0, len(scalars), 64)]
+
+
 def package(path: str) -> Tokenizer:
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_truncation()
@@ -55,30 +62,37 @@ def ours(binary: str, path: str, lines: list, *options: str) -> list:
 
 def parity(arguments: argparse.Namespace) -> None:
     samples = texts() + dataset_texts(arguments.data)
+    if arguments.all_code_points:
+        samples += all_code_points()
     total = 0
     for path in arguments.models:
         tokenizer = package(path)
-        plain = [tokenizer.encode(text, add_special_tokens=False).ids for text in samples]
-        special = [tokenizer.encode(text).ids for text in samples]
-        decoded = [tokenizer.decode(ids, skip_special_tokens=False) for ids in plain]
-        halves = [[text, other] for text, other in zip(samples[::2], samples[1::2])]
-        checks = {
-            "ids": (plain, ours(arguments.binary, path, samples, "--no-truncation", "--no-special-tokens")),
-            "special": (special, ours(arguments.binary, path, samples, "--no-truncation")),
-            "decoded": (decoded, ours(arguments.binary, path, plain, "--decode")),
-            "pairs": ([tokenizer.encode(*pair).ids for pair in halves],
-                      ours(arguments.binary, path, halves, "--no-truncation", "--pairs")),
-        }
-        counts = {}
-        for name, (wanted, found) in checks.items():
-            differing = [index for index, pair in enumerate(zip(wanted, found, strict=True)) if pair[0] != pair[1]]
-            counts[name] = len(differing)
-            for index in differing[:3]:
-                print(f"  {name} of {samples[index][:60]!r}: {found[index]!s:.200}, not {wanted[index]!s:.200}")
+        counts, tokens = {}, 0
+        for start in range(0, len(samples), 2000):
+            tokens += compare(tokenizer, arguments.binary, path, samples[start:start + 2000], counts)
         total += sum(counts.values())
-        tokens = sum(map(len, plain))
         print(f"{path}: {len(samples)} texts, {tokens} tokens; differences: {counts}", flush=True)
     sys.exit(1 if total else 0)
+
+
+def compare(tokenizer: Tokenizer, binary: str, path: str, samples: list[str], counts: dict) -> int:
+    """Adds to `counts` how many texts differ, by what was asked. Returns the number of the package's tokens."""
+    plain = [tokenizer.encode(text, add_special_tokens=False).ids for text in samples]
+    halves = [[text, other] for text, other in zip(samples[::2], samples[1::2])]
+    checks = {
+        "ids": (samples, plain, ours(binary, path, samples, "--no-truncation", "--no-special-tokens")),
+        "special": (samples, [tokenizer.encode(text).ids for text in samples], ours(binary, path, samples, "--no-truncation")),
+        "decoded": (plain, [tokenizer.decode(ids, skip_special_tokens=False) for ids in plain],
+                    ours(binary, path, plain, "--decode")),
+        "pairs": (halves, [tokenizer.encode(*pair).ids for pair in halves],
+                  ours(binary, path, halves, "--no-truncation", "--pairs")),
+    }
+    for name, (inputs, wanted, found) in checks.items():
+        differing = [index for index, pair in enumerate(zip(wanted, found, strict=True)) if pair[0] != pair[1]]
+        for index in differing[:3] if counts.get(name, 0) < 3 else []:
+            print(f"  {name} of {str(inputs[index])[:60]!r}: {found[index]!s:.200}, not {wanted[index]!s:.200}")
+        counts[name] = counts.get(name, 0) + len(differing)
+    return sum(map(len, plain))
 
 
 def speed(arguments: argparse.Namespace) -> None:
@@ -112,6 +126,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="tokenizer.json")
     parser.add_argument("--binary", required=True, help="bayesrouter for parity, router-bench for speed")
     parser.add_argument("--data", type=pathlib.Path, required=True, help="a dataset folder")
+    parser.add_argument("--all-code-points", action="store_true", help="parity on every Unicode scalar, too")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     {"parity": parity, "speed": speed}[arguments.task](arguments)

@@ -14,39 +14,46 @@ struct BertNormalizer: Sendable {
     stripsAccents = try reader.boolean("strip_accents", default: lowercases)
   }
 
+  /// One pass over the ASCII characters, which most texts consist of; each run of others goes through the steps one by one.
+  /// That is the same: no step joins scalars across an ASCII character.
   func apply(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
-    if UTF8Scalars.isASCII(text) { return applyASCII(text, keepsStart: &keepsStart) }
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count + text.count / 8)
+    var index = 0
+    while index < text.count {
+      let byte = text[index]
+      if byte >= 0x80 {
+        var end = index + 1
+        while end < text.count, text[end] >= 0x80 { end += 1 }
+        var runKeepsStart = true
+        output += applySteps(Array(text[index..<end]), keepsStart: &runKeepsStart)
+        if index == 0 { keepsStart = keepsStart && runKeepsStart }
+        index = end
+        continue
+      }
+      index &+= 1
+      if cleansText, byte < 0x20 || byte == 0x7f {
+        if byte == 0x09 || byte == 0x0a || byte == 0x0d {
+          output.append(0x20)
+        } else if index == 1 {
+          keepsStart = false
+        }
+      } else {
+        output.append(lowercases && byte &- 0x41 < 26 ? byte | 0x20 : byte)
+      }
+    }
+    return output
+  }
+
+  private func applySteps(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
     var text = text
     if cleansText { text = cleaned(text, keepsStart: &keepsStart) }
-    if separatesIdeographs { text = separated(text, keepsStart: &keepsStart) }
+    if separatesIdeographs { text = separated(text) }
     if stripsAccents {
       text = removing(
         ScalarClasses.nonspacingMark, from: utf8(Decomposition.canonical.decompose(text)), keepsStart: &keepsStart)
     }
     return lowercases ? CaseMapping.lowercased(text) : text
-  }
-
-  /// One pass for what most texts are.
-  private func applyASCII(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
-    var output = text
-    var count = 0
-    for index in 0..<text.count {
-      var byte = text[index]
-      if cleansText, byte < 0x20 || byte == 0x7f {
-        if 0x09...0x0d ~= byte, byte != 0x0b, byte != 0x0c {
-          byte = 0x20
-        } else {
-          if count == 0 { keepsStart = false }
-          continue
-        }
-      } else if lowercases, byte &- 0x41 < 26 {
-        byte |= 0x20
-      }
-      output[count] = byte
-      count += 1
-    }
-    output.removeLast(text.count - count)
-    return output
   }
 
   private func cleaned(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
@@ -69,7 +76,7 @@ struct BertNormalizer: Sendable {
     return output
   }
 
-  private func separated(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
+  private func separated(_ text: [UInt8]) -> [UInt8] {
     let classes = ScalarClasses.shared
     var output: [UInt8] = []
     output.reserveCapacity(text.count)

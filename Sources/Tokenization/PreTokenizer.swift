@@ -36,6 +36,9 @@ struct PreTokenizer: Sendable {
   /// One scanner that does the work of all steps, where there is one.
   private(set) var scanner: WordScanner?
 
+  /// Whether the steps are those of BERT alone, which can be done in one.
+  private(set) var isBERT = false
+
   /// Does nothing.
   init() {}
 
@@ -46,6 +49,7 @@ struct PreTokenizer: Sendable {
       leavesBytes = true
     }
     scanner = combinedScanner
+    isBERT = steps.count == 2 && reader.object["type"] == .string("BertPreTokenizer")
   }
 
   /// Maps the bytes here after all, for a model that takes characters.
@@ -136,6 +140,37 @@ struct PreTokenizer: Sendable {
       text.pieces[index].end = output.count
     }
     text.bytes = output
+  }
+}
+
+/// BERT's way: words end at white space, which vanishes, and each punctuation character is a word.
+enum BERTWords {
+  /// Calls `body` with the start and the end of each word.
+  @inline(__always)
+  static func forEach(in text: [UInt8], _ range: Range<Int>, _ body: (Int, Int) -> Void) {
+    let classes = ScalarClasses.shared
+    let boundary = ScalarClasses.space | ScalarClasses.punctuation
+    var start = range.lowerBound
+    var index = start
+    while index < range.upperBound {
+      let byte = text[index]
+      let mask: ScalarClasses.Mask
+      var next = index &+ 1
+      if byte < 0x80 {
+        mask = classes.ascii[Int(byte)]
+      } else {
+        let (value, length) = UTF8Scalars.decode(text, index)
+        mask = classes[value]
+        next = index &+ length
+      }
+      if mask & boundary != 0 {
+        if start < index { body(start, index) }
+        if mask & ScalarClasses.space == 0 { body(index, next) }
+        start = next
+      }
+      index = next
+    }
+    if start < index { body(start, index) }
   }
 }
 

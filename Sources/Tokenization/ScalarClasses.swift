@@ -83,9 +83,11 @@ struct ScalarClasses: Sendable {
     case 0xac...0xd6, 0xd8...0xf7, 0x400..<0xe00, 0xe02..<0xf00: return true
     case 0xf00...: return block & 0xff != 0xff
     default:
-      guard let first = Unicode.Scalar(block << 8)?.properties, let last = Unicode.Scalar(block << 8 | 0xff)?.properties
-      else { return false }
-      return first.isUnifiedIdeograph && last.isUnifiedIdeograph && age(first) <= 1600 && age(last) <= 1600
+      // Blocks of ideographs end within pages, and have grown.
+      return (block << 8..<(block + 1) << 8).allSatisfy { value in
+        guard let properties = Unicode.Scalar(value)?.properties else { return false }
+        return properties.isUnifiedIdeograph && age(properties) <= 1600
+      }
     }
   }
 

@@ -50,6 +50,18 @@ enum TokenModel: Sendable {
     }
   }
 
+  /// Encodes the words that BERT sees in a part of a text.
+  func encodeBERTWords(
+    of text: [UInt8], _ range: Range<Int>, _ scratch: inout EncodingScratch, into ids: inout [Int32]
+  ) {
+    switch self {
+    case .bytePairs(let model):
+      BERTWords.forEach(in: text, range) { start, end in model.encode(text, start, end, &scratch, into: &ids) }
+    case .wordPieces(let model):
+      BERTWords.forEach(in: text, range) { start, end in model.encode(text, start, end, &scratch, into: &ids) }
+    }
+  }
+
   /// Encodes the words that the pre-tokenizer left.
   func encode(_ text: TextPieces, _ scratch: inout EncodingScratch, into ids: inout [Int32]) {
     switch self {

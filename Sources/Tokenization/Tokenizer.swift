@@ -159,6 +159,10 @@ public struct Tokenizer: Sendable {
           ids.append(inner.id)
           continue
         }
+        if preTokenizer.isBERT {
+          model.encodeBERTWords(of: part, inner.start..<inner.end, &scratch, into: &ids)
+          continue
+        }
         let isAtStart = keepsStart && section.start == 0 && inner.start == 0
         let isWhole = inner.start == 0 && inner.end == part.count
         var pieces = TextPieces(isWhole ? part : Array(part[inner.start..<inner.end]), isAtStart: isAtStart)

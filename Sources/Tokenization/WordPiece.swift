@@ -21,6 +21,7 @@ struct WordPiece: Sendable {
   }
 
   /// Appends the ids of a word, which is not empty.
+  @inline(__always)
   func encode(_ bytes: [UInt8], _ start: Int, _ end: Int, _ scratch: inout EncodingScratch, into ids: inout [Int32]) {
     guard end - start <= WordCache.longestWord else { return encodeAnew(bytes, start, end, into: &ids) }
     let key = WordCache.Key(bytes, start, end)
