@@ -30,8 +30,8 @@ struct Inspect: ParsableCommand {
   var json = false
 
   func validate() throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+    let values = try? URL(fileURLWithPath: folder).resourceValues(forKeys: [.isDirectoryKey])
+    guard values?.isDirectory == true else {
       throw ValidationError("\(folder) is not a folder; give the one that holds config.json.")
     }
   }
