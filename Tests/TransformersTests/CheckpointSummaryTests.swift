@@ -105,7 +105,7 @@ import Transformers
   }
 
   @Test func comparesTheTokenizerWithTheVocabulary() throws {
-    try CheckpointCopy.with("llama-gqa") { copy in
+    try CheckpointCopy.with("llama-base") { copy in
       #expect(copy.summary.tokenizerSize == nil && copy.summary.warnings.isEmpty)
       try copy.write("tokenizer.json", #"{"model": {"vocab": {"a": 0, "b": 62}}, "added_tokens": [{"id": 63}]}"#)
       #expect(copy.summary.tokenizerSize == 64 && copy.summary.warnings.isEmpty)
