@@ -105,14 +105,15 @@ public struct DialogueEncoder: Sendable {
 
   /// One forward pass; its states go to the cache.
   ///
+  /// - Parameter workers: threads; by default all cores, because states do not depend on their number.
   /// - Throws: `TransformersError`.
   public func run(
     _ batch: EncodingPlan.Batch, of plan: EncodingPlan, cache: inout StateCache, report: inout EncodingReport,
-    scratch: inout ForwardScratch
+    workers: Int = ProcessInfo.processInfo.activeProcessorCount, scratch: inout ForwardScratch
   ) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let states = try model.pooled(batch.tokens, segments: batch.ends, scratch: &scratch)
+    let states = try model.pooled(batch.tokens, segments: batch.ends, workers: workers, scratch: &scratch)
     report.seconds += (clock.now - start) / .seconds(1)
     report.computedTokens += batch.tokens.tokens.count
     for (row, text) in batch.texts.enumerated() { cache.insert(plan.keys[text], Array(states.row(row))) }
