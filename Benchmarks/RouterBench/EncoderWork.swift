@@ -13,7 +13,8 @@ struct EncoderWork {
 
   static let allNames = ["1x256", "8x256", "8x1024", "ragged", "pairs"]
 
-  /// - Parameter name: `BxL` (B texts of L tokens), `ragged`, or `pairs`: the responses of the published pipeline's query, 6 of 256 tokens
+  /// - Parameter name: `BxL` (B texts of L tokens), `ragged`, or `pairs`: the responses of the published pipeline's
+  ///   query, 6 of 256 tokens
   ///   to a prompt of 64, which all of its 15 pairs are made of.
   /// - Returns: nil for another name.
   init?(_ name: String, vocabulary: Int, sharesPrefix: Bool, seed: UInt64) {

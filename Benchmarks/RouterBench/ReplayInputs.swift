@@ -8,8 +8,8 @@ struct PoolResult {
   let outcomes: [ReplayOutcome]
 }
 
-/// What a replay reads and prepares before the first pair: data, contexts, pools, priors. All that can be wrong with the input is found
-/// here, before the run folder exists.
+/// What a replay reads and prepares before the first pair: data, contexts, pools, priors. All that can be wrong with
+/// the input is found here, before the run folder exists.
 struct ReplayInputs {
   /// The whole dataset, and the part that is replayed.
   let dataset: PreferenceDataset

@@ -4,8 +4,8 @@ import Reporting
 import Routing
 import Transformers
 
-/// Encoding of a dataset's texts as commands do it: states from the cache's file, a progress bar in tokens, and what was computed kept even where the run is
-/// cut short.
+/// Encoding of a dataset's texts as commands do it: states from the cache's file, a progress bar in tokens, and what
+/// was computed kept even where the run is cut short.
 public struct CachedEncoding: Sendable {
   public let encoder: DialogueEncoder
   /// The folder of caches; nil for none.

@@ -1,7 +1,7 @@
 // Products of bfloat16 operands with sums in float, on CPUs that have the instruction for it (AVX512-BF16).
 //
-// The layout is that of the float kernels with pairs of depth in place of single elements: a panel's step holds, for each of PANEL
-// columns, the elements 2k and 2k + 1. Rows of X are rounded to pairs once and read by each panel.
+// The layout is that of the float kernels with pairs of depth in place of single elements: a panel's step holds, for
+// each of PANEL columns, the elements 2k and 2k + 1. Rows of X are rounded to pairs once and read by each panel.
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// The kernels of transformers at three levels of x86-64, chosen when the program is loaded; elsewhere the generic level, compiled
-// for the build's own target.
+// The kernels of transformers at three levels of x86-64, chosen when the program is loaded; elsewhere the generic
+// level, compiled for the build's own target.
 #include <math.h>
 #include <string.h>
 
@@ -26,19 +26,7 @@ typedef float unaligned_generic __attribute__((vector_size(16), aligned(4)));
 #define STORE(p, v) (*(unaligned_generic *)(p) = (unaligned_generic)(v))
 #define BROADCAST(s) ((vec){0} + (s))
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-#include "product.inc"
-#include "elementwise.inc"
-#include "attention.inc"
-#undef LEVEL
-#undef LANES
-#undef TILE_ROWS
-#undef TILE_VECTORS
-#undef vec
-#undef ivec
-#undef LOAD
-#undef STORE
-#undef BROADCAST
-#undef MULTIPLY_ADD
+#include "level.inc"
 
 #if defined(__x86_64__)
 
@@ -60,19 +48,7 @@ typedef int ivec_avx2 __attribute__((vector_size(32)));
 #define STORE(p, v) _mm256_storeu_ps((p), (__m256)(v))
 #define BROADCAST(s) ((vec)_mm256_set1_ps(s))
 #define MULTIPLY_ADD(a, b, c) ((vec)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
-#include "product.inc"
-#include "elementwise.inc"
-#include "attention.inc"
-#undef LEVEL
-#undef LANES
-#undef TILE_ROWS
-#undef TILE_VECTORS
-#undef vec
-#undef ivec
-#undef LOAD
-#undef STORE
-#undef BROADCAST
-#undef MULTIPLY_ADD
+#include "level.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -97,9 +73,7 @@ typedef int ivec_avx512 __attribute__((vector_size(64)));
 #define STORE(p, v) _mm512_storeu_ps((p), (__m512)(v))
 #define BROADCAST(s) ((vec)_mm512_set1_ps(s))
 #define MULTIPLY_ADD(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
-#include "product.inc"
-#include "elementwise.inc"
-#include "attention.inc"
+#include "level.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #else

@@ -1,5 +1,5 @@
-// One source, several CPUs: a file of kernels (*.inc) is included once for each level, with VARIANT(name) to tell the copies apart,
-// `vec` as the level's vector of floats, and tiles that fill its registers.
+// One source, several CPUs: a file of kernels (*.inc) is included once for each level, with VARIANT(name) to tell the
+// copies apart, `vec` as the level's vector of floats, and tiles that fill its registers.
 #pragma once
 
 #define VARIANT_PASTE(name, suffix) name##_##suffix

@@ -1,11 +1,13 @@
 import Foundation
 internal import CKernels
 
-/// Calls `body(worker, index)` for each index in 0..<count, shared out among `workers` threads in the order in which they come free.
+/// Calls `body(worker, index)` for each index in 0..<count, shared out among `workers` threads in the order in which
+/// they come free.
 ///
-/// For kernels that run on one thread each. `worker`, below `workers`, names the thread that runs the call, so that scratch can be
-/// kept for each; calls with one worker never overlap. Threads take the next index when they are done with one: work of unequal
-/// sizes, or a core that another process has taken, leaves no thread waiting longer than one call.
+/// For kernels that run on one thread each. `worker`, below `workers`, names the thread that runs the call, so that
+/// scratch can be kept for each; calls with one worker never overlap. Threads take the next index when they are done
+/// with one: work of unequal sizes, or a core that another process has taken, leaves no thread waiting longer than one
+/// call.
 ///
 /// - Throws: of the errors that `body` throws, that of the lowest index. All calls are made all the same.
 public func concurrentFor<Failure: Error>(

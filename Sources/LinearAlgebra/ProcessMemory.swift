@@ -2,7 +2,8 @@ import Foundation
 
 /// The memory of this process.
 public enum ProcessMemory {
-  /// The most bytes that were resident at once since the program began, mapped files included; nil where the system cannot tell.
+  /// The most bytes that were resident at once since the program began, mapped files included; nil where the system
+  /// cannot tell.
   public static var peakResidentBytes: Int? {
     var usage = rusage()
     #if os(Linux)

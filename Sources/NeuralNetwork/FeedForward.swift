@@ -1,6 +1,7 @@
 import LinearAlgebra
 
-/// The gated inner layer of Llama: x += (activation(x_n W_gate') * (x_n W_up')) W_down', SwiGLU where the activation is SiLU.
+/// The gated inner layer of Llama: x += (activation(x_n W_gate') * (x_n W_up')) W_down', SwiGLU where the activation is
+/// SiLU.
 ///
 /// - gateUp: hidden to 2 x intermediate, gate first; down: intermediate to hidden.
 ///

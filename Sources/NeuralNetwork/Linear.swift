@@ -5,8 +5,8 @@ import LinearAlgebra
 /// - weight: W, outputs x inputs, packed for the product kernel.
 /// - x is rows x inputs, y rows x outputs. 2 rows inputs outputs operations.
 ///
-/// Several maps of one input (queries, keys and values; gate and up) are packed as one whose outputs lie side by side: the input is then
-/// read once.
+/// Several maps of one input (queries, keys and values; gate and up) are packed as one whose outputs lie side by side:
+/// the input is then read once.
 public struct Linear: Sendable {
   public let weight: PackedMatrix
   public let bias: [Float]?

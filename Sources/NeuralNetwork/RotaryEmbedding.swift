@@ -13,7 +13,8 @@ public struct RotaryEmbedding: Sendable, Equatable {
     case none
     /// theta / factor.
     case linear(factor: Double)
-    /// For a sequence of L > `originalPositions` tokens the base becomes base (factor L / original - (factor - 1))^(d / (d-2)).
+    /// For a sequence of L > `originalPositions` tokens the base becomes base (factor L / original - (factor - 1))^(d /
+    /// (d-2)).
     case dynamic(factor: Double, originalPositions: Int)
     /// Llama 3.1: long waves are divided by the factor, short ones kept, those between interpolated.
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalPositions: Int)
@@ -30,8 +31,8 @@ public struct RotaryEmbedding: Sendable, Equatable {
     self.scaling = scaling
   }
 
-  /// The length that the angles of a sequence depend on: its own where `dynamic` scaling sets in, otherwise nil, and then every
-  /// sequence has the same angles.
+  /// The length that the angles of a sequence depend on: its own where `dynamic` scaling sets in, otherwise nil, and
+  /// then every sequence has the same angles.
   public func decisiveLength(_ length: Int) -> Int? {
     guard case .dynamic(_, let original) = scaling, length > original else { return nil }
     return length

@@ -1,8 +1,10 @@
 import LinearAlgebra
 
-/// Attention with grouped queries: `heads` query heads, each `heads / keyValueHeads` of which share the keys and values of one.
+/// Attention with grouped queries: `heads` query heads, each `heads / keyValueHeads` of which share the keys and values
+/// of one.
 ///
-/// - projection: hidden to (heads + 2 keyValueHeads) x headSize, queries, keys and values side by side; output: heads x headSize to hidden.
+/// - projection: hidden to (heads + 2 keyValueHeads) x headSize, queries, keys and values side by side; output: heads x
+///   headSize to hidden.
 /// - queryNorm, keyNorm: over each head (Qwen3), before the rotary embedding.
 ///
 /// Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models" (arXiv 2305.13245).

@@ -1,9 +1,11 @@
 import Foundation
 
-/// A 128-bit hash of bytes: names a checkpoint or a text in a cache. Not cryptographic: it protects from mistakes, not from malice.
+/// A 128-bit hash of bytes: names a checkpoint or a text in a cache. Not cryptographic: it protects from mistakes, not
+/// from malice.
 ///
-/// Bytes are read as 64-bit words by four chains, each `h = rotate(h ^ word) * odd`; the chains, the rest of the bytes and the length are
-/// then folded by a finalizer that mixes all bits (that of MurmurHash3). At about the speed of memory; the same on every machine.
+/// Bytes are read as 64-bit words by four chains, each `h = rotate(h ^ word) * odd`; the chains, the rest of the bytes
+/// and the length are then folded by a finalizer that mixes all bits (that of MurmurHash3). At about the speed of
+/// memory; the same on every machine.
 public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
   public private(set) var high: UInt64
   public private(set) var low: UInt64

@@ -9,8 +9,8 @@ struct JSONSyntaxError: Error {
 
 /// A strict JSON reader (RFC 8259) of one value in a range of bytes.
 ///
-/// Beyond the grammar it refuses a key given twice, nesting deeper than 512, invalid UTF-8 and unpaired surrogates. One pass,
-/// linear in the bytes.
+/// Beyond the grammar it refuses a key given twice, nesting deeper than 512, invalid UTF-8 and unpaired surrogates. One
+/// pass, linear in the bytes.
 struct JSONParser {
   private static let deepest = 512
   private let bytes: [UInt8]

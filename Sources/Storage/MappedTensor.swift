@@ -48,7 +48,8 @@ public struct MappedTensor: Sendable {
 
   /// The values of an integer type or BOOL (0 or 1), row-major. Linear.
   ///
-  /// - Throws: `StorageError.unusableTensor` for other types, for a U64 above 2^63 - 1, and for a BOOL that is neither 0 nor 1.
+  /// - Throws: `StorageError.unusableTensor` for other types, for a U64 above 2^63 - 1, and for a BOOL that is neither
+  ///   0 nor 1.
   public func integers() throws -> [Int64] {
     switch dtype {
     case .i8: return values(Int8.self)

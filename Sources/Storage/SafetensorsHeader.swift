@@ -1,5 +1,5 @@
-/// The header of a safetensors file, checked against the length of the file: the tensors fill what follows it, each with the
-/// bytes that its type and shape need.
+/// The header of a safetensors file, checked against the length of the file: the tensors fill what follows it, each
+/// with the bytes that its type and shape need.
 struct SafetensorsHeader {
   struct Entry {
     let name: String

@@ -4,8 +4,9 @@ import Foundation
 public enum SafetensorsWriter {
   /// Writes a file whose tensors `body` provides, one after another in the order of the file.
   ///
-  /// The bytes are those that `Safetensors.encode` gives for the same content, so they are the same on each run. They go to
-  /// a hidden sibling, which is flushed and renamed onto `url` as by `AtomicFile`: an existing file is replaced in one step.
+  /// The bytes are those that `Safetensors.encode` gives for the same content, so they are the same on each run. They
+  /// go to a hidden sibling, which is flushed and renamed onto `url` as by `AtomicFile`: an existing file is replaced
+  /// in one step.
   ///
   /// - Parameters:
   ///   - tensors: all tensors, in any order.

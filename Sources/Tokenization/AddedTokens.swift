@@ -1,7 +1,7 @@
 import Storage
 
-/// The `added_tokens` of a `tokenizer.json`: texts that are found in a text before anything else is done to it, or, where they
-/// are `normalized`, after the normalizer.
+/// The `added_tokens` of a `tokenizer.json`: texts that are found in a text before anything else is done to it, or,
+/// where they are `normalized`, after the normalizer.
 struct AddedTokens: Sendable {
   struct Token: Sendable {
     let content: [UInt8]
@@ -32,7 +32,8 @@ struct AddedTokens: Sendable {
 
   init() {}
 
-  /// - Throws: `TokenizationError` also where the ids of the file are not those that the package gives: a token of the model
+  /// - Throws: `TokenizationError` also where the ids of the file are not those that the package gives: a token of the
+  ///   model
   ///   has the model's id, the others follow in their order.
   init(
     _ readers: [ComponentReader], vocabulary: Vocabulary, normalizer: Normalizer?
@@ -112,7 +113,8 @@ struct AddedTokens: Sendable {
     if trie.isEmpty || text.isEmpty { return [Section(start: 0, end: text.count, id: -1)] }
     var sections: [Section] = []
     let classes = ScalarClasses.shared
-    // Where the text between the tokens goes on, and where the search does: a token that takes white space moves only the first.
+    // Where the text between the tokens goes on, and where the search does: a token that takes white space moves only
+    // the first.
     var (textStart, index) = (0, 0)
     while let match = trie.next(in: text, from: index) {
       var (start, end) = (match.start, match.end)

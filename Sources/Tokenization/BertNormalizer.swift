@@ -1,5 +1,5 @@
-/// The normalizer of BERT: takes control characters away, makes all white space a space, puts spaces around ideographs, takes
-/// accents away and lowercases, each where its flag says so.
+/// The normalizer of BERT: takes control characters away, makes all white space a space, puts spaces around ideographs,
+/// takes accents away and lowercases, each where its flag says so.
 struct BertNormalizer: Sendable {
   let cleansText: Bool
   let separatesIdeographs: Bool

@@ -1,5 +1,5 @@
-/// GPT-2's way to write bytes as visible characters: the printable characters of Latin-1 stand for themselves, the other 68 bytes
-/// are U+0100, U+0101, ... in their order.
+/// GPT-2's way to write bytes as visible characters: the printable characters of Latin-1 stand for themselves, the
+/// other 68 bytes are U+0100, U+0101, ... in their order.
 ///
 /// Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019, published code.
 enum ByteAlphabet {

@@ -5,7 +5,8 @@ import Storage
 /// A word is given as UTF-8, or, where the pre-tokenizer ends with ByteLevel, as the bytes themselves: then each byte is a
 /// symbol, found by a table, and no byte is ever written as the character that stands for it.
 ///
-/// A character that is no token becomes its bytes' tokens `<0x00>` ... `<0xFF>` (byte_fallback), or the unknown token, or nothing.
+/// A character that is no token becomes its bytes' tokens `<0x00>` ... `<0xFF>` (byte_fallback), or the unknown token,
+/// or nothing.
 ///
 /// Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units", ACL 2016.
 struct BytePairEncoding: Sendable {
@@ -19,8 +20,8 @@ struct BytePairEncoding: Sendable {
   private let fallback: [Int32]
   /// Whether a word that is a token stays whole, whatever the merges.
   private let ignoresMerges: Bool
-  /// The symbol of each byte, -1 where it has none: inside a word, at its start (+256), at its end (+512), alone (+768). Nil
-  /// where words come as characters.
+  /// The symbol of each byte, -1 where it has none: inside a word, at its start (+256), at its end (+512), alone
+  /// (+768). Nil where words come as characters.
   private let byteSymbols: [Int32]?
   /// The tokens written as bytes, for words that stay whole.
   private let wholeWords: Vocabulary

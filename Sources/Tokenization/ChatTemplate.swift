@@ -3,10 +3,10 @@ import Storage
 
 /// The chat template of a checkpoint: how its model was taught to see a dialogue.
 ///
-/// A template is a program in Jinja. What the templates of the ChatML, Llama 3, Mistral and Zephyr families consist of is run here,
-/// with the result that the `transformers` package has: loops over messages, conditions, assignments, comparisons, joined
-/// texts, indices, and a few filters and tests. Any other construct, tools, dates, and macros among them, is an error that
-/// names it when the template is read; no template is guessed at.
+/// A template is a program in Jinja. What the templates of the ChatML, Llama 3, Mistral and Zephyr families consist of
+/// is run here, with the result that the `transformers` package has: loops over messages, conditions, assignments,
+/// comparisons, joined texts, indices, and a few filters and tests. Any other construct, tools, dates, and macros among
+/// them, is an error that names it when the template is read; no template is guessed at.
 public struct ChatTemplate: Sendable {
   private let program: [TemplateNode]
   private let name: String
@@ -32,8 +32,9 @@ public struct ChatTemplate: Sendable {
     }
   }
 
-  /// The template of a checkpoint's folder: `chat_template.jinja`, or "chat_template" of `tokenizer_config.json`, a text or a list of
-  /// named templates of which "default" is taken. The special tokens come from `tokenizer_config.json`.
+  /// The template of a checkpoint's folder: `chat_template.jinja`, or "chat_template" of `tokenizer_config.json`, a
+  /// text or a list of named templates of which "default" is taken. The special tokens come from
+  /// `tokenizer_config.json`.
   ///
   /// - Throws: `StorageError`, and `TokenizationError.chatTemplate` also where the folder has no template.
   public init(folder: URL) throws {
@@ -75,7 +76,8 @@ public struct ChatTemplate: Sendable {
   /// The text of a dialogue.
   ///
   /// - Parameter addGenerationPrompt: ends the text with what begins the assistant's next turn.
-  /// - Throws: `TokenizationError.chatTemplate` where the template refuses the messages, e.g. two turns of one role in a row.
+  /// - Throws: `TokenizationError.chatTemplate` where the template refuses the messages, e.g. two turns of one role in
+  ///   a row.
   public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) throws -> String {
     var variables = specialTokens.mapValues(TemplateValue.string)
     variables["messages"] = .list(
@@ -94,8 +96,8 @@ public struct ChatTemplate: Sendable {
 }
 
 extension Tokenizer {
-  /// Encodes a dialogue by a checkpoint's template. The template writes all special tokens, so the post-processor adds none: a
-  /// token that begins every text stands there once.
+  /// Encodes a dialogue by a checkpoint's template. The template writes all special tokens, so the post-processor adds
+  /// none: a token that begins every text stands there once.
   ///
   /// - Throws: as `ChatTemplate.render`.
   public func encode(

@@ -3,8 +3,8 @@ import Foundation
 /// The four Unicode normalization forms as the `tokenizers` package computes them: with the data of Unicode 11.
 ///
 /// Scalars that are younger than that stay as they are and part the text around them, as unassigned scalars do. The
-/// decompositions of single scalars come from Foundation, by one call at first use (about 50 ms); reordering and composition
-/// are computed here, so that a text costs O(its bytes) and no conversion to Foundation's strings.
+/// decompositions of single scalars come from Foundation, by one call at first use (about 50 ms); reordering and
+/// composition are computed here, so that a text costs O(its bytes) and no conversion to Foundation's strings.
 ///
 /// Source: Unicode Standard Annex #15.
 struct Decomposition: Sendable {

@@ -10,8 +10,8 @@ struct EncodingScratch: Sendable {
   var merger = SymbolMerger()
 }
 
-/// The scratches of a tokenizer that no encoding uses at the moment. Each encoding takes one for itself and gives it back, so
-/// threads share no word and wait for none.
+/// The scratches of a tokenizer that no encoding uses at the moment. Each encoding takes one for itself and gives it
+/// back, so threads share no word and wait for none.
 final class ScratchPool: Sendable {
   #if canImport(os)
     private let scratches = OSAllocatedUnfairLock(initialState: [EncodingScratch]())

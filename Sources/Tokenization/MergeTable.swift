@@ -1,5 +1,5 @@
-/// The merges of a byte-pair encoding: for two ids that stand beside each other, the rank of their merge and the id that they
-/// become. Open addressing in one array, a key and its value side by side.
+/// The merges of a byte-pair encoding: for two ids that stand beside each other, the rank of their merge and the id
+/// that they become. Open addressing in one array, a key and its value side by side.
 struct MergeTable: Sendable {
   /// What `find` gives for two ids that do not merge: later than every rank.
   static let none = UInt64.max

@@ -61,8 +61,8 @@ enum Normalizer: Sendable {
 
   /// Composes each run of scalars that composition may change together with the one scalar before it.
   ///
-  /// Below U+0300 (with compatibility, U+0080) a scalar is a starter that stays as it is beside others of its kind and never joins
-  /// the scalar before it, so a run ends before one.
+  /// Below U+0300 (with compatibility, U+0080) a scalar is a starter that stays as it is beside others of its kind and
+  /// never joins the scalar before it, so a run ends before one.
   private static func composed(_ text: [UInt8], compatibility: Bool) -> [UInt8] {
     let firstLead: UInt8 = compatibility ? 0xc2 : 0xcc
     func isInert(_ index: Int) -> Bool { text[index] < firstLead }

@@ -1,7 +1,7 @@
 import Storage
 
-/// The `post_processor` of a `tokenizer.json`: adds special tokens around the ids of one text or two, and says which text each token
-/// belongs to.
+/// The `post_processor` of a `tokenizer.json`: adds special tokens around the ids of one text or two, and says which
+/// text each token belongs to.
 struct PostProcessor: Sendable {
   private enum Piece: Sendable {
     /// The first text (0) or the second (1).

@@ -2,10 +2,11 @@ import Foundation
 
 /// Any other expression of a Split or Replace, by Foundation's NSRegularExpression (ICU).
 ///
-/// The package asks Oniguruma in its Ruby syntax. The two agree on what tokenizers use: classes, properties, groups, lookaround,
-/// greedy, lazy and possessive repetition. Brought in line: `^` and `$` stand at line feeds, `.` stops at them only, `\s` is
-/// the property White_Space, `\h` a hexadecimal digit. Left apart: Oniguruma's POSIX brackets' rare members, absent operators
-/// and subexpression calls (an error here), and scalars that one of the two versions of Unicode does not know.
+/// The package asks Oniguruma in its Ruby syntax. The two agree on what tokenizers use: classes, properties, groups,
+/// lookaround, greedy, lazy and possessive repetition. Brought in line: `^` and `$` stand at line feeds, `.` stops at
+/// them only, `\s` is the property White_Space, `\h` a hexadecimal digit. Left apart: Oniguruma's POSIX brackets' rare
+/// members, absent operators and subexpression calls (an error here), and scalars that one of the two versions of
+/// Unicode does not know.
 struct RegularExpression: Sendable {
   private let expression: NSRegularExpression
 

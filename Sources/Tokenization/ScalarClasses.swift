@@ -1,9 +1,9 @@
 /// The classes of Unicode scalars by which texts are split, each as the library sees it that the `tokenizers` package asks.
 ///
-/// Those libraries know different versions of Unicode: Oniguruma and the `regex` crate 16.0, Rust's `char` 17.0, and the
-/// crates behind BERT's normalizer 8.0 and 9.0. A scalar that is younger than a library's version counts as unassigned there,
-/// so each class asks for the scalar's age; the few scalars that changed their category since are listed. Compared with
-/// the package over all code points.
+/// Those libraries know different versions of Unicode: Oniguruma and the `regex` crate 16.0, Rust's `char` 17.0, and
+/// the crates behind BERT's normalizer 8.0 and 9.0. A scalar that is younger than a library's version counts as
+/// unassigned there, so each class asks for the scalar's age; the few scalars that changed their category since are
+/// listed. Compared with the package over all code points.
 ///
 /// A two-stage table, built once at first use from the properties in Swift's standard library (about 20 ms).
 struct ScalarClasses: Sendable {
@@ -75,8 +75,8 @@ struct ScalarClasses: Sendable {
     return page
   }
 
-  /// Whether all scalars of a block have the classes of its first one, known without asking each: it would take four times as
-  /// long to build the table.
+  /// Whether all scalars of a block have the classes of its first one, known without asking each: it would take four
+  /// times as long to build the table.
   private static func isUniform(_ block: UInt32) -> Bool {
     switch block {
     // Hangul syllables, surrogates, private use, unassigned planes, private planes but for their noncharacters.

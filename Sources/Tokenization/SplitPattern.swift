@@ -74,7 +74,8 @@ enum SplitPattern: Sendable {
     }
   }
 
-  /// Runs of scalars that `belongs` accepts, given a scalar's classes, those of the run's first scalar, and the run's length.
+  /// Runs of scalars that `belongs` accepts, given a scalar's classes, those of the run's first scalar, and the run's
+  /// length.
   @inline(__always)
   private static func findRuns(
     in text: [UInt8], _ range: Range<Int>, into matches: inout [Match],

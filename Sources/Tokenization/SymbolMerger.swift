@@ -1,8 +1,8 @@
-/// The merging of a word's symbols: again and again the two neighbours whose merge has the lowest rank, the leftmost ones of equal
-/// rank, until no two neighbours merge.
+/// The merging of a word's symbols: again and again the two neighbours whose merge has the lowest rank, the leftmost
+/// ones of equal rank, until no two neighbours merge.
 ///
-/// Words of up to 64 symbols look at all ranks each time; longer ones keep them in a heap, O(n log n), so that no input costs
-/// the square of its length.
+/// Words of up to 64 symbols look at all ranks each time; longer ones keep them in a heap, O(n log n), so that no input
+/// costs the square of its length.
 struct SymbolMerger {
   private static let longestScan = 64
 

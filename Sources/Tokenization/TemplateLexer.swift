@@ -1,7 +1,7 @@
 /// Parts a Jinja template into text, `{{ expressions }}` and `{% statements %}`, and these into tokens.
 ///
-/// White space goes as in the `transformers` package, whose Jinja has `trim_blocks` and `lstrip_blocks` on: the line feed after a
-/// statement and the spaces before one that begins a line vanish, as does all white space beside a `-`.
+/// White space goes as in the `transformers` package, whose Jinja has `trim_blocks` and `lstrip_blocks` on: the line
+/// feed after a statement and the spaces before one that begins a line vanish, as does all white space beside a `-`.
 struct TemplateLexer {
   enum Part {
     case text(String)

@@ -29,8 +29,8 @@ indirect enum TemplateExpression: Sendable {
 struct TemplateParser {
   private typealias Token = TemplateLexer.Token
 
-  /// What `transformers` defines beyond the messages and this does not; a template that asks whether it is defined would take another
-  /// way here than there.
+  /// What `transformers` defines beyond the messages and this does not; a template that asks whether it is defined
+  /// would take another way here than there.
   private static let unknownNames = [
     "strftime_now", "namespace", "range", "dict", "lipsum", "cycler", "joiner", "self",
   ]

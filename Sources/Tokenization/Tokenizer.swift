@@ -88,7 +88,8 @@ public struct Tokenizer: Sendable {
 
   /// Encodes a text.
   ///
-  /// - Parameter addSpecialTokens: whether the post-processor adds its special tokens. Special tokens that the text itself holds
+  /// - Parameter addSpecialTokens: whether the post-processor adds its special tokens. Special tokens that the text
+  ///   itself holds
   ///   are found in any case.
   /// - Precondition: a truncation leaves room for the special tokens.
   public func encode(

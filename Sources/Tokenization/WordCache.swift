@@ -1,7 +1,7 @@
 /// The ids of words that were met before, by their bytes. Results do not depend on what it holds.
 ///
-/// Open addressing. Words of up to 15 bytes are their own keys; longer ones, up to 64 bytes, are found by a hash and compared. When
-/// it is full it starts anew, so its memory is bounded (about 10 MB).
+/// Open addressing. Words of up to 15 bytes are their own keys; longer ones, up to 64 bytes, are found by a hash and
+/// compared. When it is full it starts anew, so its memory is bounded (about 10 MB).
 struct WordCache {
   private struct Entry {
     /// The first 8 bytes, or a hash.

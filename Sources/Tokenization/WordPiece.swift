@@ -1,7 +1,7 @@
 import Storage
 
-/// WordPiece: the longest token that a word begins with, then the longest that the rest begins with, and so on. Where nothing
-/// fits, or the word has too many characters, the whole word is the unknown token.
+/// WordPiece: the longest token that a word begins with, then the longest that the rest begins with, and so on. Where
+/// nothing fits, or the word has too many characters, the whole word is the unknown token.
 ///
 /// Source: Schuster, Nakajima, "Japanese and Korean Voice Search", ICASSP 2012, as BERT uses it.
 struct WordPiece: Sendable {
@@ -46,8 +46,8 @@ struct WordPiece: Sendable {
     }
   }
 
-  /// The longest token at `start`. Hashes of all beginnings are made on the way to the longest token's length, then asked from
-  /// the longest to the shortest.
+  /// The longest token at `start`. Hashes of all beginnings are made on the way to the longest token's length, then
+  /// asked from the longest to the shortest.
   private func longestToken(_ bytes: [UInt8], from start: Int, to end: Int, continues: Bool) -> (id: Int32, end: Int)? {
     let head = continues ? prefix[...] : []
     var hash = Vocabulary.Hash()

@@ -1,7 +1,8 @@
 /// The well-known expressions by which byte-level tokenizers part a text into words, scanned by hand over UTF-8 bytes.
 ///
-/// Each matches at every place of a text, so its matches cover the text without a gap, and the next word is a function of the
-/// text and the place. Recognised by their exact text; the results are those of Oniguruma, which the package asks.
+/// Each matches at every place of a text, so its matches cover the text without a gap, and the next word is a function
+/// of the text and the place. Recognised by their exact text; the results are those of Oniguruma, which the package
+/// asks.
 enum WordScanner: Sendable, Hashable {
   /// GPT-2's.
   case gpt2

@@ -3,16 +3,17 @@ import NeuralNetwork
 
 /// The layers of a transformer over a batch of sequences without padding.
 ///
-/// Two steps a layer, each shared among threads: attention, by sequence and head; then, by blocks of rows, the rest of the layer together with the
-/// projections of the next one. A row's bits do not depend on what else is in the batch, on how it is cut into segments, or on the
-/// number of threads.
+/// Two steps a layer, each shared among threads: attention, by sequence and head; then, by blocks of rows, the rest of
+/// the layer together with the projections of the next one. A row's bits do not depend on what else is in the batch, on
+/// how it is cut into segments, or on the number of threads.
 struct BlockStack<Block: TransformerBlock>: Sendable {
   let blocks: [Block]
   let rotary: RotaryEmbedding?
 
   /// Runs all layers over `scratch.residual`, which holds the embedded tokens.
   ///
-  /// - Parameter rows: the rows of the batch that are wanted; past the last attention nothing else is computed. Nil for all of them.
+  /// - Parameter rows: the rows of the batch that are wanted; past the last attention nothing else is computed. Nil for
+  ///   all of them.
   /// - Returns: the residual stream after the last layer, one row for each wanted one.
   func run(_ batch: TokenBatch, rows wanted: [Int]?, workers: Int, scratch: ForwardScratch) -> RowBlock {
     let tokens = batch.tokens.count

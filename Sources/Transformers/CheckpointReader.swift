@@ -5,8 +5,8 @@ import Storage
 
 /// Reads the tensors of a checkpoint, by name, into the form that the layers compute with.
 ///
-/// Values are checked for NaN and infinities as they are read. Pages of the file are handed back once a matrix is packed, so that loading never
-/// holds a model twice.
+/// Values are checked for NaN and infinities as they are read. Pages of the file are handed back once a matrix is
+/// packed, so that loading never holds a model twice.
 struct CheckpointReader: Sendable {
   let tensors: CheckpointTensors
   let layout: CheckpointLayout
@@ -16,7 +16,8 @@ struct CheckpointReader: Sendable {
   let precision: Precision
   let allowsNonFinite: Bool
 
-  /// - Throws: `StorageError.missingTensor`, `StorageError.unusableTensor` or `TransformersError.shape` for the first tensor that is not as
+  /// - Throws: `StorageError.missingTensor`, `StorageError.unusableTensor` or `TransformersError.shape` for the first
+  ///   tensor that is not as
   ///   needed: before any weight is read, which takes long.
   init(
     _ tensors: CheckpointTensors, _ configuration: TransformerConfiguration, folder: URL, precision: Precision,

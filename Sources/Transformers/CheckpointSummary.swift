@@ -138,14 +138,13 @@ public struct CheckpointSummary: Sendable {
     self.warnings = warnings
   }
 
-  /// Bytes of the packed weights of a loaded model, as `TransformerModel.weightByteCount`; nil unless all of them are there in
-  /// their shapes. Embeddings stay in the file.
+  /// Bytes of the packed weights of a loaded model, as `TransformerModel.weightByteCount`; nil unless all of them are
+  /// there in their shapes. Embeddings stay in the file.
   public func weightByteCount(_ precision: Precision) -> Int? {
     guard !packings.isEmpty, hasAllMatrices else { return nil }
     return packings.reduce(0) { sum, packing in
       let outputs = packing.weights.reduce(0) { $0 + $1.shape[0] }
-      let padded = (outputs + Self.panel - 1) / Self.panel * Self.panel
-      return sum + padded * (precision == .float32 ? 4 * packing.inputs : 4 * ((packing.inputs + 1) / 2))
+      return sum + PackedMatrix.byteCount(outputs: outputs, inputs: packing.inputs, precision: precision)
     }
   }
 
@@ -155,9 +154,6 @@ public struct CheckpointSummary: Sendable {
     return ForwardScratch.byteCount(
       configuration, tokens: tokens, longest: longest, workers: workers, precision: precision)
   }
-
-  /// Outputs are packed in panels of this many; `PackedMatrix` says so.
-  private static let panel = 48
 
   /// Sizes that no file confirms could be absurd, and their products overflow.
   private var hasAllMatrices: Bool {

@@ -3,8 +3,8 @@ import NeuralNetwork
 
 /// The buffers of a forward pass, kept from call to call and enlarged when a batch needs more.
 public struct ForwardScratch: Sendable {
-  /// Rows that a thread takes through a layer at a time: enough to pay for streaming the weights from the cache, few enough for
-  /// the inner layer to stay in it.
+  /// Rows that a thread takes through a layer at a time: enough to pay for streaming the weights from the cache, few
+  /// enough for the inner layer to stay in it.
   public static let rowsAtATime = 256
 
   /// tokens x hidden size: the residual stream.

@@ -32,7 +32,8 @@ struct ScoreHead: Sendable {
 }
 
 extension TransformerModel {
-  /// log p(token t+1 | tokens up to t), in nats, for a text's rows of hidden states (tokens x hidden): one value fewer than tokens.
+  /// log p(token t+1 | tokens up to t), in nats, for a text's rows of hidden states (tokens x hidden): one value fewer
+  /// than tokens.
   ///
   /// The vocabulary is gone through in chunks, so that memory stays at tokens x chunk.
   ///

@@ -1,6 +1,7 @@
 extension TransformerConfiguration {
-  /// Floating-point operations of the products in a forward pass as it is carried out: causal attention without the half that is masked, the last
-  /// layer past its projections for the wanted rows alone, a shared prefix once. Norms and activations are not counted.
+  /// Floating-point operations of the products in a forward pass as it is carried out: causal attention without the
+  /// half that is masked, the last layer past its projections for the wanted rows alone, a shared prefix once. Norms
+  /// and activations are not counted.
   ///
   /// - Parameter rows: the rows that are wanted; nil for all.
   public func operations(_ batch: TokenBatch, rows: [Int]? = nil) -> Double {

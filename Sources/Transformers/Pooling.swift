@@ -25,8 +25,8 @@ public struct Pooling: Sendable, Equatable {
     self.normalizes = normalizes
   }
 
-  /// Reads `modules.json` and the pooling's `config.json` of a sentence-transformers folder; without them, the last token for a causal model
-  /// and the class token for another.
+  /// Reads `modules.json` and the pooling's `config.json` of a sentence-transformers folder; without them, the last
+  /// token for a causal model and the class token for another.
   ///
   /// - Throws: `TransformersError.setting` for modules and poolings that are not built.
   public init(folder: URL, isCausal: Bool) throws {

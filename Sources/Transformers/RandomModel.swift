@@ -2,8 +2,8 @@ import LinearAlgebra
 import NeuralNetwork
 
 extension TransformerModel {
-  /// A decoder of the given shape with random weights (uniform, standard deviation 0.02), for measurements: it computes as long as a
-  /// trained one, and knows nothing.
+  /// A decoder of the given shape with random weights (uniform, standard deviation 0.02), for measurements: it computes
+  /// as long as a trained one, and knows nothing.
   ///
   /// - Precondition: the configuration is one of Llama's family without biases.
   public static func random(

@@ -1,4 +1,5 @@
-/// Token sequences of any lengths side by side, without padding; a segment may continue another one, whose keys and values it then shares.
+/// Token sequences of any lengths side by side, without padding; a segment may continue another one, whose keys and
+/// values it then shares.
 public struct TokenBatch: Sendable, Equatable {
   public struct Segment: Sendable, Equatable {
     /// Its rows among the batch's tokens.
@@ -41,7 +42,8 @@ public struct TokenBatch: Sendable, Equatable {
     return segments.count - 1
   }
 
-  /// Adds texts that begin alike; what all of them share, up to but without the last token of the shortest, becomes their prefix.
+  /// Adds texts that begin alike; what all of them share, up to but without the last token of the shortest, becomes
+  /// their prefix.
   ///
   /// - Returns: the segment of each text's end.
   public mutating func append(sharingPrefixOf texts: [[Int32]]) -> [Int] {

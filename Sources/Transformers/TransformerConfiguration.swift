@@ -5,8 +5,8 @@ import Storage
 
 /// The settings of a transformer, named and read as in `config.json`.
 ///
-/// Settings that change the result and are not built (mixtures of experts, quantised weights, partial rotary embeddings, …) are errors that name
-/// their key; settings that only concern training or generation are not read.
+/// Settings that change the result and are not built (mixtures of experts, quantised weights, partial rotary
+/// embeddings, …) are errors that name their key; settings that only concern training or generation are not read.
 public struct TransformerConfiguration: Sendable, Equatable {
   /// The families that are built, by `model_type`.
   public enum ModelType: String, Sendable, CaseIterable {
@@ -50,8 +50,8 @@ public struct TransformerConfiguration: Sendable, Equatable {
 
   public var isCausal: Bool { modelType != .bert }
 
-  /// The most tokens a text may have. With rotary embeddings longer ones are computable, but beyond training, and dynamic scaling
-  /// is made for them.
+  /// The most tokens a text may have. With rotary embeddings longer ones are computable, but beyond training, and
+  /// dynamic scaling is made for them.
   public var longestText: Int? {
     if modelType == .bert { return maxPositionEmbeddings }
     return slidingWindow

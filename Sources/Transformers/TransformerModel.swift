@@ -64,8 +64,8 @@ public struct TransformerModel: Sendable {
     return result
   }
 
-  /// Whether texts of this many tokens may share a prefix. Not where their length changes the angles of all positions, nor where
-  /// tokens also look ahead.
+  /// Whether texts of this many tokens may share a prefix. Not where their length changes the angles of all positions,
+  /// nor where tokens also look ahead.
   public func canSharePrefix(length: Int) -> Bool {
     configuration.isCausal && configuration.rotary?.decisiveLength(length) == nil
   }

@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import RouterKit
 
-/// `bayesrouter forward`: hidden states, log-probabilities and scores of token sequences, for comparison with other implementations.
+/// `bayesrouter forward`: hidden states, log-probabilities and scores of token sequences, for comparison with other
+/// implementations.
 struct Forward: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compute hidden states, log-probabilities or scores of token ids.",

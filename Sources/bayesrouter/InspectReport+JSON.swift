@@ -96,7 +96,8 @@ extension InspectReport {
     ])
   }
 
-  /// A value of a file as JSON can say it: a number beyond the range of Double reads as infinite and becomes its description.
+  /// A value of a file as JSON can say it: a number beyond the range of Double reads as infinite and becomes its
+  /// description.
   static func printable(_ value: JSONValue) -> JSONValue {
     switch value {
     case .number(let number) where !number.isFinite: .string(value.summary)

@@ -137,8 +137,8 @@ private struct LineReader {
 
   init(_ handle: FileHandle) { self.handle = handle }
 
-  /// Waits for more bytes and calls `body` with each line that they end, without its end and with its number from 1. False at
-  /// the end of the stream.
+  /// Waits for more bytes and calls `body` with each line that they end, without its end and with its number from 1.
+  /// False at the end of the stream.
   mutating func read(_ body: (_ line: [UInt8], _ number: Int) throws -> Void) throws -> Bool {
     guard !isAtEnd else { return false }
     let data = try handle.read(upToCount: 1 << 16) ?? Data()

@@ -13,8 +13,8 @@ public enum Precision: String, Sendable, Codable, CaseIterable {
 
 /// The weights W of a linear map, laid out once in the order in which the product kernel reads them.
 ///
-/// Panels of 48 rows of W, each a run over the inputs; missing rows of the last panel are 0. The original matrix is not kept: a packed matrix takes
-/// `outputs x inputs` elements, and for reading them back there is the checkpoint.
+/// Panels of 48 rows of W, each a run over the inputs; missing rows of the last panel are 0. The original matrix is not
+/// kept: a packed matrix takes `outputs x inputs` elements, and for reading them back there is the checkpoint.
 public final class PackedMatrix: Sendable {
   /// Rows and columns of W.
   public let outputs: Int
@@ -24,7 +24,8 @@ public final class PackedMatrix: Sendable {
 
   /// Packs W, read in blocks of rows and in parallel.
   ///
-  /// - Parameter read: the given rows of W, row-major: `range.count * inputs` floats. Called once for each block, on several threads.
+  /// - Parameter read: the given rows of W, row-major: `range.count * inputs` floats. Called once for each block, on
+  ///   several threads.
   /// - Throws: the first error, by row, that `read` throws.
   /// - Complexity: one pass; no more than a block of rows a thread is in memory beside the result.
   public init(
@@ -36,21 +37,19 @@ public final class PackedMatrix: Sendable {
     self.outputs = outputs
     self.inputs = inputs
     self.precision = precision
-    let words =
-      precision == .float32
-      ? kernels_packed_count(outputs, inputs) : kernels_packed_count_bf16(outputs, inputs)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: words * 4, alignment: 64)
+    let bytes = Self.byteCount(outputs: outputs, inputs: inputs, precision: precision)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     address = UInt(bitPattern: memory)
 
     // Whole panels, so that no two threads write to one.
     let blockRows = 48
     let blocks = (outputs + blockRows - 1) / blockRows
-    let blockWords = words / blocks
+    let blockBytes = bytes / blocks
     let base = address
     try concurrentFor(blocks, workers: workers) { (_, block) throws(any Error) in
       let rows = block * blockRows..<min(outputs, (block + 1) * blockRows)
       let target = UnsafeMutableRawPointer(bitPattern: base)!
-      if rows.count < blockRows { memset(target + block * blockWords * 4, 0, blockWords * 4) }
+      if rows.count < blockRows { memset(target + block * blockBytes, 0, blockBytes) }
       let values = try read(rows)
       precondition(
         values.count == rows.count * inputs,
@@ -80,8 +79,14 @@ public final class PackedMatrix: Sendable {
   deinit { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
 
   /// Bytes of the packed weights.
-  public var byteCount: Int {
-    4 * (precision == .float32 ? kernels_packed_count(outputs, inputs) : kernels_packed_count_bf16(outputs, inputs))
+  public var byteCount: Int { Self.byteCount(outputs: outputs, inputs: inputs, precision: precision) }
+
+  /// Bytes that a matrix takes when it is packed.
+  public static func byteCount(outputs: Int, inputs: Int, precision: Precision) -> Int {
+    switch precision {
+    case .float32: 4 * kernels_packed_count(outputs, inputs)
+    case .bfloat16: 4 * kernels_packed_count_bf16(outputs, inputs)
+    }
   }
 
   /// Floats of scratch that a product with `rows` rows takes.
@@ -95,9 +100,11 @@ public final class PackedMatrix: Sendable {
 
 /// Y = X W' + bias, or Y += X W' + bias. X is rows x inputs, Y rows x outputs, on the calling thread.
 ///
-/// Each row of Y depends on its row of X alone, to the bit: neither the number of rows nor the threads that share them change it.
+/// Each row of Y depends on its row of X alone, to the bit: neither the number of rows nor the threads that share them
+/// change it.
 ///
-/// - Parameter scratch: at least `weights.scratchCount(rows:)` floats that nothing else uses meanwhile; nil where that is 0.
+/// - Parameter scratch: at least `weights.scratchCount(rows:)` floats that nothing else uses meanwhile; nil where that
+///   is 0.
 /// - Complexity: 2 rows inputs outputs operations.
 public func product(
   _ x: RowBlock, _ weights: PackedMatrix, bias: [Float]? = nil, accumulating: Bool = false, into y: RowBlock,

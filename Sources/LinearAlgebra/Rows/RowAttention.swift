@@ -15,7 +15,8 @@ public struct KeyRun: Sendable {
   }
 }
 
-/// out = softmax(scale q K' + mask) V for the query heads of one group, which share the keys and values of `runs` (in order).
+/// out = softmax(scale q K' + mask) V for the query heads of one group, which share the keys and values of `runs` (in
+/// order).
 ///
 /// - Parameters:
 ///   - q: queries x (heads * headSize); `out` has the same shape and may be `q` itself.

@@ -2,8 +2,8 @@ import Foundation
 
 /// Memory for the rows of activations that kernels read and write in place, several threads at once.
 ///
-/// Unlike `Matrix` it is a reference: the scratch of a network, made once and used again. It does not guard its rows: callers that run
-/// side by side must write to rows (or columns) of their own. Start values are 0.
+/// Unlike `Matrix` it is a reference: the scratch of a network, made once and used again. It does not guard its rows:
+/// callers that run side by side must write to rows (or columns) of their own. Start values are 0.
 public final class RowBuffer: Sendable {
   public let rows: Int
   public let columns: Int

@@ -26,8 +26,8 @@ public struct Dialogue: Hashable, Sendable {
 
 /// A checkpoint with its tokenizer: turns dialogues into pooled hidden states, each distinct one once.
 ///
-/// Dialogues with the same prompt are encoded side by side: what their tokens share at the beginning is computed once. A state does not depend
-/// on the company that its dialogue was encoded in, to the bit.
+/// Dialogues with the same prompt are encoded side by side: what their tokens share at the beginning is computed once.
+/// A state does not depend on the company that its dialogue was encoded in, to the bit.
 public struct DialogueEncoder: Sendable {
   public let model: TransformerModel
   public let tokenizer: Tokenizer
@@ -148,7 +148,8 @@ public struct EncodingReport: Sendable, Equatable, Codable {
   /// Dialogues that differ in their tokens, and those of them whose states were known.
   public var distinctDialogues = 0
   public var knownDialogues = 0
-  /// Tokens of the distinct dialogues; of those that were known; and those that went through the model, shared beginnings once.
+  /// Tokens of the distinct dialogues; of those that were known; and those that went through the model, shared
+  /// beginnings once.
   public var tokens = 0
   public var knownTokens = 0
   public var computedTokens = 0

@@ -3,8 +3,8 @@ import Storage
 
 /// Pooled states by the text that they belong to, for one encoder; kept in a file from run to run.
 ///
-/// The file is a safetensors: `keys` [n, 2] (I64, the bits of the fingerprints) and `states` [n, size] (F32), with the encoder's fingerprint as metadata. It is replaced in one step, and what
-/// another process has added meanwhile is kept.
+/// The file is a safetensors: `keys` [n, 2] (I64, the bits of the fingerprints) and `states` [n, size] (F32), with the
+/// encoder's fingerprint as metadata. It is replaced in one step, and what another process has added meanwhile is kept.
 public struct StateCache: Sendable {
   public let encoder: Fingerprint
   public let size: Int

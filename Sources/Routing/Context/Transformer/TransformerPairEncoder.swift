@@ -7,8 +7,8 @@ import Transformers
 ///
 ///     u = [(h_1 + h_2)/2 ; |h_1 - h_2|],  context = u / |u|
 ///
-/// where h_i is the pooled state of (prompt, response i). It does not depend on the order of the responses, bit for bit. The trained head that
-/// the paper puts on u is a router's business, not the encoder's.
+/// where h_i is the pooled state of (prompt, response i). It does not depend on the order of the responses, bit for
+/// bit. The trained head that the paper puts on u is a router's business, not the encoder's.
 public struct TransformerPairEncoder: PairEncoder {
   public let encoder: DialogueEncoder
 
