@@ -10,7 +10,6 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
   case tokenOutOfRange(sequence: Int, token: Int, vocabulary: Int)
   /// A token type, of BERT's `type_ids`, that has no embedding.
   case typeOutOfRange(sequence: Int, type: Int, types: Int)
-  case emptySequence(Int)
   case sequenceTooLong(sequence: Int, tokens: Int, limit: Int, key: String)
   case vocabularyMismatch(tokenizer: Int, model: Int, folder: String)
 
@@ -32,8 +31,6 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
         + "is this the model's own tokenizer?"
     case .typeOutOfRange(let sequence, let type, let types):
       "sequence \(sequence): token type \(type) is not below the model's type_vocab_size of \(types)"
-    case .emptySequence(let sequence):
-      "sequence \(sequence) has no tokens; a model reads at least one"
     case .sequenceTooLong(let sequence, let tokens, let limit, let key):
       "sequence \(sequence) has \(tokens) tokens, but the model's \(key) is \(limit); shorten it (--max-tokens \(limit))"
     case .vocabularyMismatch(let tokenizer, let model, let folder):

@@ -41,6 +41,7 @@ struct Info: ParsableCommand {
       ("core in use", known(blas.coreAfter)),
       ("BLAS threads", blas.threads > 0 ? String(blas.threads) : "unknown to this BLAS"),
       ("CPU cores", String(report.cores)),
+      ("own kernels", BLASRuntime.kernelLevel),
       ("sgemm", String(format: "%.0f GFLOP/s at order %d", speed.sgemmGigaflops, speed.matrixSize)),
       ("dgemm", String(format: "%.0f GFLOP/s at order %d", speed.dgemmGigaflops, speed.matrixSize)),
       (
