@@ -22,12 +22,19 @@ let package = Package(
   platforms: [.macOS(.v14)],
   products: [
     .library(name: "RouterKit", type: .dynamic, targets: ["RouterKit"]),
+    .library(name: "RewardModelPools", targets: ["RemoteRewardModels", "RewardModelPools"]),
     .executable(name: "bayesrouter", targets: ["bayesrouter"]),
     .executable(name: "router-bench", targets: ["router-bench"]),
   ],
   dependencies: [
     // Command lines with --help, validation and completion scripts.
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    // Requests to reward-model servers: connection pools, TLS, cancellation.
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.24.0"),
+    // Pool files are YAML.
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    // The servers of the tests, which fail as real ones do.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.5.0"),
   ],
   targets: [
     .systemLibrary(
@@ -39,7 +46,20 @@ let package = Package(
     module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Storage"]),
     module("PreferenceData", ["Storage"]),
     module("Tokenization", ["Storage"]),
-    module("RewardModels", ["PreferenceData"]),
+    module("RewardModels", ["LinearAlgebra", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
+    // Apart from RewardModels, so that the numerical library builds without a network stack.
+    module(
+      "RemoteRewardModels",
+      [
+        "LinearAlgebra", "PreferenceData", "RewardModels", "Storage", "Tokenization",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+      ]),
+    module(
+      "RewardModelPools",
+      [
+        "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModels", "Storage", "Tokenization",
+        "Transformers", .product(name: "Yams", package: "Yams"),
+      ]),
     module(
       "Routing",
       ["LinearAlgebra", "NeuralNetwork", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
@@ -54,7 +74,9 @@ let package = Package(
       ]),
     .executableTarget(
       name: "bayesrouter",
-      dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "RouterKit", "RewardModelPools", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: pointerFree),
     .executableTarget(
       name: "router-bench",
@@ -68,7 +90,16 @@ let package = Package(
       "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]
     ),
     tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
-    tests("RewardModelsTests", ["RewardModels", "PreferenceData", "LinearAlgebra"]),
+    tests(
+      "RewardModelsTests",
+      ["RewardModels", "PreferenceData", "LinearAlgebra", "Storage", "Tokenization", "Transformers"],
+      resources: [.copy("Fixtures")]),
+    tests(
+      "RemoteRewardModelsTests",
+      [
+        "Alignment", "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModelPools", "RewardModels",
+        "Routing", "Storage", .product(name: "Hummingbird", package: "hummingbird"),
+      ], resources: [.copy("Fixtures")]),
     tests(
       "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),

@@ -10,7 +10,7 @@ check() {
   target=$1
   shift
   for module in COpenBLAS CKernels LinearAlgebra Storage NeuralNetwork Tokenization Transformers PreferenceData \
-    RewardModels Routing Alignment Reporting RouterKit; do
+    RewardModels RemoteRewardModels RewardModelPools Routing Alignment Reporting RouterKit; do
     case " $* " in *" $module "*) continue ;; esac
     if grep -rnE "^[^/]*import ([a-z]+ )?$module\$" "Sources/$target" --include='*.swift'; then
       printf 'check-imports: %s may not import %s\n' "$target" "$module" >&2
@@ -23,13 +23,15 @@ check LinearAlgebra COpenBLAS CKernels
 check Storage
 check PreferenceData Storage
 check Reporting LinearAlgebra Storage
-check RewardModels PreferenceData
+check RewardModels LinearAlgebra PreferenceData Storage Tokenization Transformers
+check RemoteRewardModels LinearAlgebra PreferenceData RewardModels Storage Tokenization
+check RewardModelPools LinearAlgebra PreferenceData RemoteRewardModels RewardModels Storage Tokenization Transformers
 check Tokenization Storage
 check NeuralNetwork LinearAlgebra
 check Transformers LinearAlgebra NeuralNetwork Storage
 check Routing LinearAlgebra NeuralNetwork PreferenceData Storage Tokenization Transformers
 check Alignment LinearAlgebra PreferenceData Reporting RewardModels Routing Transformers
-check bayesrouter RouterKit
+check bayesrouter RouterKit RewardModelPools
 
 # The C modules stay behind LinearAlgebra, which must not pass them on.
 if grep -rnE '^(public |@_exported |package )?import (COpenBLAS|CKernels)' Sources/LinearAlgebra; then

@@ -4,7 +4,8 @@ import PreferenceData
 ///
 /// A score is kept for each (arm, prompt and response), by the bytes of the text and not by pair id: a response that
 /// occurs in several pairs is scored once by each model. Requests that arrive while their score is still being computed
-/// wait for it. A scoring that fails is forgotten, so that the next request tries again; everyone who waited gets the error.
+/// wait for it. A scoring that fails is forgotten, so that the next request tries again; everyone who waited gets the error,
+/// never a score in its place.
 ///
 /// The models are called outside the actor's turn: calls overlap where the caller's tasks do. A call that has begun runs to
 /// its end even if the task that asked is cancelled, since others may wait for it.
@@ -16,8 +17,8 @@ public actor MeteredPool {
 
   private enum Entry {
     case known(Double)
-    /// The element of the scores that a running call will return.
-    case pending(Task<[Double], any Error>, index: Int)
+    /// The element of the outcomes that a running call will return.
+    case pending(Task<[ScoringOutcome], Never>, index: Int)
   }
 
   private struct Key: Hashable {
@@ -29,7 +30,8 @@ public actor MeteredPool {
     let arm: Int
     var requests: [ScoringRequest] = []
     var keys: [Key] = []
-    var calls = 0
+    /// Where the requests of each pair begin.
+    var starts: [Int] = []
   }
 
   private var meters: [Usage]
@@ -68,15 +70,21 @@ public actor MeteredPool {
     // All calls begin before the first is waited for.
     let pending = arms.map { begin([pair], arm: $0) }
     var scores: [ScorePair] = []
-    for entries in pending { scores += try await finish(entries) }
+    for entries in pending { scores += try await finish(entries).map { try $0.get() } }
     return scores
   }
 
   /// The scores of one arm for several pairs, in their order: one request to the model for all texts that are new.
   ///
-  /// - Throws: what the model throws, `wrongScoreCount`, `scoreNotFinite`; then no pair is scored.
+  /// - Throws: what the model throws, `wrongScoreCount`, `scoreNotFinite`, for the first pair that it failed.
   public func scores(of pairs: [PreferencePair], arm: Int) async throws -> [ScorePair] {
-    try await finish(begin(pairs, arm: arm))
+    try await outcomes(of: pairs, arm: arm).map { try $0.get() }
+  }
+
+  /// The scores of one arm for several pairs, in their order, or what kept the model from a pair: one request to the
+  /// model for all texts that are new. A pair is scored only where both of its responses are.
+  public func outcomes(of pairs: [PreferencePair], arm: Int) async -> [Result<ScorePair, any Error>] {
+    await finish(begin(pairs, arm: arm))
   }
 
   /// The entries of both responses of each pair; starts a call for those that are not there.
@@ -96,62 +104,70 @@ public actor MeteredPool {
         batch.requests.append(request)
         batch.keys.append(key)
       }
-      if batch.requests.count > before { batch.calls += 1 }
+      if batch.requests.count > before { batch.starts.append(before) }
     }
     if !batch.requests.isEmpty {
-      let call = Task { [batch] in try await run(batch) }
+      let call = Task { [batch] in await run(batch) }
       for (index, key) in batch.keys.enumerated() { entries[arm][key] = .pending(call, index: index) }
     }
     return keys.compactMap { entries[arm][$0] }
   }
 
   /// Waits for the scores of `entries`, two a pair.
-  private func finish(_ entries: [Entry]) async throws -> [ScorePair] {
-    var scores: [Double] = []
-    scores.reserveCapacity(entries.count)
+  private func finish(_ entries: [Entry]) async -> [Result<ScorePair, any Error>] {
+    var outcomes: [ScoringOutcome] = []
+    outcomes.reserveCapacity(entries.count)
     for entry in entries {
       switch entry {
-      case .known(let score): scores.append(score)
-      case .pending(let call, let index): scores.append(try await call.value[index])
+      case .known(let score): outcomes.append(.success(score))
+      case .pending(let call, let index): outcomes.append(await call.value[index])
       }
     }
-    return stride(from: 0, to: scores.count, by: 2).map { ScorePair(a: scores[$0], b: scores[$0 + 1]) }
+    return stride(from: 0, to: outcomes.count, by: 2).map { first in
+      Result { ScorePair(a: try outcomes[first].get(), b: try outcomes[first + 1].get()) }
+    }
   }
 
   /// Asks the model, counts, and turns pending entries into known ones, or into none after a failure.
-  private func run(_ batch: Batch) async throws -> [Double] {
+  private func run(_ batch: Batch) async -> [ScoringOutcome] {
     let model = models[batch.arm]
     let clock = ContinuousClock()
     let start = clock.now
-    let outcome: Result<[Double], any Error>
-    do {
-      outcome = .success(try await model.scores(batch.requests))
-    } catch {
-      outcome = .failure(error)
+    let outcomes = Self.checked(await model.outcomes(batch.requests), of: batch.requests, by: model.name)
+    var usage = Usage(calls: batch.starts.count, seconds: start.duration(to: clock.now) / .seconds(1))
+    for (index, outcome) in outcomes.enumerated() {
+      switch outcome {
+      case .success(let score):
+        entries[batch.arm][batch.keys[index]] = .known(score)
+        usage.scores += 1
+        usage.tokens += model.tokens(in: batch.requests[index])
+      case .failure: entries[batch.arm][batch.keys[index]] = nil
+      }
     }
-    meters[batch.arm] += Usage(calls: batch.calls, seconds: start.duration(to: clock.now) / .seconds(1))
-    do {
-      let scores = try Self.checked(outcome.get(), of: batch.requests, by: model.name)
-      meters[batch.arm] += Usage(
-        scores: scores.count, tokens: batch.requests.reduce(0) { $0 + model.tokens(in: $1) })
-      for (key, score) in zip(batch.keys, scores) { entries[batch.arm][key] = .known(score) }
-      return scores
-    } catch {
-      for key in batch.keys { entries[batch.arm][key] = nil }
-      throw error
+    let ends = batch.starts.dropFirst() + [outcomes.count]
+    usage.failures = zip(batch.starts, ends).count { start, end in
+      outcomes[start..<end].contains { if case .failure = $0 { true } else { false } }
     }
+    meters[batch.arm] += usage
+    return outcomes
   }
 
   private static func checked(
-    _ scores: [Double], of requests: [ScoringRequest], by model: String
-  ) throws(RewardModelError) -> [Double] {
-    guard scores.count == requests.count else {
-      throw .wrongScoreCount(model: model, expected: requests.count, found: scores.count)
+    _ outcomes: [ScoringOutcome], of requests: [ScoringRequest], by model: String
+  ) -> [ScoringOutcome] {
+    guard outcomes.count == requests.count else {
+      let error = RewardModelError.wrongScoreCount(model: model, expected: requests.count, found: outcomes.count)
+      return requests.map { _ in .failure(error) }
     }
-    for (score, request) in zip(scores, requests) where !score.isFinite {
-      throw .scoreNotFinite(model: model, pairID: request.pairID, side: request.side, value: "\(score)")
+    return zip(outcomes, requests).map { outcome, request in
+      outcome.flatMap { score in
+        score.isFinite
+          ? .success(score)
+          : .failure(
+            RewardModelError.scoreNotFinite(
+              model: model, pairID: request.pairID, side: request.side, value: "\(score)"))
+      }
     }
-    return scores
   }
 
   private func number(_ text: ScoredText) -> Int {

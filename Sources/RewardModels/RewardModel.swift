@@ -12,6 +12,13 @@ public protocol RewardModel: Sendable {
   /// - Throws: whatever keeps the model from scoring all of them. No score may stand for a failure.
   func scores(_ requests: [ScoringRequest]) async throws -> [Double]
 
+  /// One outcome a request, in the order of the requests: its score, or what kept the model from it.
+  ///
+  /// What a pool asks. By default that of `scores`, all or nothing; a model that asks a server several times for one list
+  /// says which part failed. The two responses of a pair stand next to each other, and an implementation that cuts the
+  /// list should not cut between them.
+  func outcomes(_ requests: [ScoringRequest]) async -> [ScoringOutcome]
+
   /// How many tokens the model reads to score `request`.
   ///
   /// By default the estimate of `ScoringRequest.estimatedTokens`; a model that has a tokenizer counts.
@@ -23,7 +30,22 @@ public protocol RewardModel: Sendable {
   func variant(of request: ScoringRequest) -> UInt64
 }
 
+/// A score, or what kept a model from giving it.
+public typealias ScoringOutcome = Result<Double, any Error>
+
 extension RewardModel {
+  public func outcomes(_ requests: [ScoringRequest]) async -> [ScoringOutcome] {
+    do {
+      let scores = try await scores(requests)
+      guard scores.count == requests.count else {
+        throw RewardModelError.wrongScoreCount(model: name, expected: requests.count, found: scores.count)
+      }
+      return scores.map { .success($0) }
+    } catch {
+      return requests.map { _ in .failure(error) }
+    }
+  }
+
   public func tokens(in request: ScoringRequest) -> Int { request.estimatedTokens }
   public func variant(of request: ScoringRequest) -> UInt64 { 0 }
 }
