@@ -6,6 +6,8 @@ public enum AlignmentError: Error, Equatable, CustomStringConvertible {
   case unlabelled(count: Int, firstID: String)
   /// A setting that does not fit the others or the data.
   case setting(name: String, problem: String)
+  /// Every reward model that could label the pair failed.
+  case nobodyLabels(pairID: String, failures: [ArmFailure])
 
   public var description: String {
     switch self {
@@ -15,6 +17,9 @@ public enum AlignmentError: Error, Equatable, CustomStringConvertible {
       "\(count) pairs have no gold label, the first of them '\(firstID)'; a replay judges choices by labels, so leave them out"
     case .setting(let name, let problem):
       "\(name): \(problem)"
+    case .nobodyLabels(let pairID, let failures):
+      "no reward model could label pair '\(pairID)': "
+        + failures.map { "\($0.rewardModel): \($0.problem)" }.joined(separator: "; ")
     }
   }
 }

@@ -5,8 +5,9 @@ public protocol Ensemble: Sendable {
   /// Names the mechanism in reports.
   var name: String { get }
 
-  /// Which response the models together prefer. `scores` holds one element an arm, at least one; O(arms).
-  func verdict(scores: [ScorePair]) -> Verdict
+  /// Which response the models together prefer. `scores` holds one element an arm, nil where the model failed: those that
+  /// answered, at least one, make the verdict. O(arms).
+  func verdict(scores: [ScorePair?]) -> Verdict
 }
 
 /// Which response is preferred, or that none is.

@@ -1,17 +1,17 @@
 import PreferenceData
 
-/// Each model votes for the response that it scores strictly higher; a model whose scores are equal abstains. Equal numbers
+/// Each model votes for the response that it scores strictly higher; a model whose scores are equal, or that failed, abstains. Equal numbers
 /// of votes are a tie. Votes need no common scale.
 public struct MajorityVote: Ensemble {
   public let name = "majority vote"
 
   public init() {}
 
-  public func verdict(scores: [ScorePair]) -> Verdict {
-    precondition(!scores.isEmpty, "a vote takes at least one reward model")
+  public func verdict(scores: [ScorePair?]) -> Verdict {
+    precondition(scores.contains { $0 != nil }, "a vote takes at least one reward model")
     var lead = 0
     for score in scores {
-      switch score.preferred {
+      switch score?.preferred {
       case .a: lead += 1
       case .b: lead -= 1
       case nil: break

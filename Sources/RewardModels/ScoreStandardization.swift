@@ -33,13 +33,16 @@ public struct ScoreStandardization: Hashable, Sendable, Codable {
     standardDeviations = deviations
   }
 
-  /// z of both responses, one element an arm.
-  public func standardize(_ scores: [ScorePair]) -> [ScorePair] {
+  /// z of both responses by each model that answered, in arm order.
+  ///
+  /// - Parameter scores: one element an arm, nil where the model failed.
+  public func standardize(_ scores: [ScorePair?]) -> [ScorePair] {
     precondition(scores.count == means.count, "calibrated for \(means.count) reward models, not \(scores.count)")
-    return scores.indices.map { arm in
+    return scores.indices.compactMap { arm in
+      guard let score = scores[arm] else { return nil }
       let deviation = standardDeviations[arm]
       guard deviation > 0 else { return ScorePair(a: 0, b: 0) }
-      return ScorePair(a: (scores[arm].a - means[arm]) / deviation, b: (scores[arm].b - means[arm]) / deviation)
+      return ScorePair(a: (score.a - means[arm]) / deviation, b: (score.b - means[arm]) / deviation)
     }
   }
 

@@ -9,9 +9,9 @@ public struct StandardizedMean: Ensemble {
     self.standardization = standardization
   }
 
-  public func verdict(scores: [ScorePair]) -> Verdict {
-    precondition(!scores.isEmpty, "a mean takes at least one reward model")
+  public func verdict(scores: [ScorePair?]) -> Verdict {
     let standardized = standardization.standardize(scores)
+    precondition(!standardized.isEmpty, "a mean takes at least one reward model")
     let count = Double(standardized.count)
     return Verdict(
       ScorePair(

@@ -21,9 +21,9 @@ public struct UncertaintyWeightedEnsemble: Ensemble {
     self.coefficient = coefficient
   }
 
-  public func verdict(scores: [ScorePair]) -> Verdict {
-    precondition(!scores.isEmpty, "a mean takes at least one reward model")
+  public func verdict(scores: [ScorePair?]) -> Verdict {
     let standardized = standardization.standardize(scores)
+    precondition(!standardized.isEmpty, "a mean takes at least one reward model")
     return Verdict(
       ScorePair(a: weightedScore(standardized.map(\.a)), b: weightedScore(standardized.map(\.b))))
   }

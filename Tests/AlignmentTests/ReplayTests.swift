@@ -154,15 +154,3 @@ func study(_ world: ReplayWorld, _ change: (inout ReplayConfiguration) -> Void =
     }
   }
 }
-
-@Suite struct PreferenceAnnotatorTests {
-  @Test func oneModelsTieIsWrongAndAVotesTieIsHalfRight() async throws {
-    let pair = PreferencePair(id: "p", prompt: .text("q"), responseA: "x", responseB: "y", label: .a)
-    let dataset = PreferenceDataset(
-      pairs: [pair], rewardModels: [RewardModelDescription(name: "one"), RewardModelDescription(name: "two")],
-      scores: [[ScorePair(a: 1, b: 1)], [ScorePair(a: 2, b: 2)]])
-    let annotator = PreferenceAnnotator(pool: try MeteredPool(try RecordedRewardModel.all(of: dataset)))
-    #expect(try await annotator.annotate(pair, by: .arm(0)).correctness(label: .a) == 0)
-    #expect(try await annotator.annotate(pair, by: .ensemble(MajorityVote())).correctness(label: .a) == 0.5)
-  }
-}

@@ -109,20 +109,20 @@ public struct ReplayStream: Sendable {
 
       // 3. The chosen reward model labels the pair, and earns.
       for (row, (pair, decision)) in zip(step, decisions).enumerated() {
-        let annotation = try await annotator.annotate(pairs[pair], by: .arm(decision.arm))
-        guard let label = pairs[pair].label else { continue }
+        let annotation = try await annotator.annotate(pairs[pair], by: .routed(decision))
+        guard let label = pairs[pair].label, let arm = annotation.arm else { continue }
         let correctness = annotation.correctness(label: label)
-        let reward = flips.applies(pair: pair, arm: decision.arm) ? 1 - correctness : correctness
+        let reward = flips.applies(pair: pair, arm: arm) ? 1 - correctness : correctness
         let context = Array(contexts.row(row))
         trace.pairs.append(pair)
-        trace.arms.append(decision.arm)
+        trace.arms.append(arm)
         trace.correctness.append(correctness)
         trace.rewards.append(reward)
         if recordsPropensities, let thompson = router as? ThompsonSamplingRouter {
-          trace.propensities.append(try thompson.winProbabilities(context: context)[decision.arm])
+          trace.propensities.append(try thompson.winProbabilities(context: context)[arm])
         }
         waiting.append(
-          (begin + step.count + configuration.delay, Observation(arm: decision.arm, context: context, reward: reward)))
+          (begin + step.count + configuration.delay, Observation(arm: arm, context: context, reward: reward)))
       }
     }
     trace.usage = await pool.totalUsage
