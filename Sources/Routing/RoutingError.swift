@@ -10,6 +10,8 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
   case duplicateArm(name: String)
   /// A saved state does not fit what it is loaded for, or is damaged.
   case savedState(path: String, problem: String)
+  /// Prices, their weight or a budget that routing cannot work with.
+  case cost(problem: String)
   /// Contexts cannot be fitted or encoded as asked.
   case context(problem: String)
 
@@ -25,7 +27,7 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
       "there is an arm '\(name)' already; names of arms are unique"
     case .savedState(let path, let problem):
       "\(path): \(problem)"
-    case .context(let problem):
+    case .cost(let problem), .context(let problem):
       problem
     }
   }

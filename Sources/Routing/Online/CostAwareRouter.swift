@@ -1,0 +1,86 @@
+import LinearAlgebra
+
+/// Weighs what an arm is likely to earn against what it costs: the arm of highest utility is chosen,
+///
+///     utility_n = score_n - kappa price_n / p,   p = max_n price_n
+///
+/// where score_n is the base router's (a Thompson draw, an upper confidence bound). kappa is thus what the dearest arm must
+/// earn more than a free one to be chosen. With kappa = 0 the decisions, and the draws behind them, are exactly the base
+/// router's.
+///
+/// In budget mode kappa is the multiplier of the constraint "mean price = budget", found by dual ascent after each batch:
+///
+///     kappa <- max(0, kappa + step (sum over the batch of (price - budget)) / p)
+///
+/// so that over T pairs the mean price exceeds the budget by at most kappa_T p / (step T). Utilities of a base router that
+/// explores apart from its scores (epsilon-greedy) lose that exploration.
+///
+/// Sources: none of the paper, which leaves cost open; the dual update is that of online linear programs, e.g. Agrawal, Devanur,
+/// "Linear Contextual Bandits with Knapsacks", NeurIPS 2016.
+public struct CostAwareRouter<Base: Router>: Router {
+  /// What sets kappa.
+  public enum Policy: Sendable, Hashable, Codable {
+    /// kappa itself, in units of the score.
+    case fixed(kappa: Double)
+    /// The mean price a pair to keep, in the unit of the prices; kappa starts at 0.
+    case budget(_ price: Double, step: Double = 0.05)
+  }
+
+  public private(set) var base: Base
+  /// The price of a call, one an arm, in any one unit.
+  public let prices: [Double]
+  public let policy: Policy
+  /// The weight of the price now.
+  public private(set) var kappa: Double
+
+  public var armCount: Int { base.armCount }
+
+  /// - Throws: `RoutingError.cost` for a price below zero or not finite, prices that are all zero, a negative kappa or step, and
+  ///   a budget below the cheapest arm's price, which no choice can keep.
+  public init(_ base: Base, prices: [Double], policy: Policy) throws(RoutingError) {
+    precondition(prices.count == base.armCount, "\(prices.count) prices for \(base.armCount) arms")
+    if let bad = prices.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
+      throw .cost(problem: "the price of arm \(bad) is \(prices[bad]); a price is a finite number from 0 on")
+    }
+    let cheapest = prices.min() ?? 0
+    guard let dearest = prices.max(), dearest > 0 else {
+      throw .cost(problem: "all prices are 0: there is no cost to be aware of")
+    }
+    switch policy {
+    case .fixed(let kappa):
+      guard kappa.isFinite, kappa >= 0 else {
+        throw .cost(problem: "kappa is \(kappa); it is a finite number from 0 on")
+      }
+      self.kappa = kappa
+    case .budget(let budget, let step):
+      guard budget.isFinite, budget >= cheapest else {
+        throw .cost(problem: "no choice keeps a budget of \(budget) a pair: the cheapest arm costs \(cheapest)")
+      }
+      guard step.isFinite, step > 0 else { throw .cost(problem: "the step is \(step); it is a positive number") }
+      kappa = 0
+    }
+    self.base = base
+    self.prices = prices
+    self.policy = policy
+  }
+
+  private var dearest: Double { prices.max() ?? 1 }
+
+  /// The base router's decisions, its scores replaced by utilities; then, in budget mode, one dual step.
+  public mutating func select(contexts: Matrix<Double>, using generator: inout PhiloxGenerator) throws -> [Decision] {
+    let decisions = try base.select(contexts: contexts, using: &generator).map { decision in
+      guard kappa > 0 else { return decision }
+      let utilities = zip(decision.scores, prices).map { $0 - kappa * $1 / dearest }
+      return Decision(arm: highestIndex(utilities, using: &generator), scores: utilities)
+    }
+    if case .budget(let budget, let step) = policy {
+      let excess = decisions.reduce(0) { $0 + prices[$1.arm] - budget }
+      kappa = max(0, kappa + step * excess / dearest)
+    }
+    return decisions
+  }
+
+  public mutating func observe(_ observations: [Observation]) throws {
+    try base.observe(observations)
+  }
+}
