@@ -20,10 +20,10 @@ struct Replay: AsyncParsableCommand {
         router-bench replay --data judgebench --reward noisy:0.2 --delay 32 --out runs/noisy
         router-bench replay --data judgebench --prior offline:0.3 --out runs/prior
         router-bench replay --data judgebench --encoder all-MiniLM-L6-v2 --out runs/minilm
+        router-bench replay --data judgebench --kappa 0,0.05,0.2,1 --budget 5,10 --out runs/frontier
       """)
 
-  @Option(help: "The dataset folder.")
-  var data: String
+  @OptionGroup var source: DataOptions
   @Option(help: "The run folder; must not exist.")
   var out: String
   @Option(help: "Reward models of the pool, separated by commas; all by default.")
@@ -32,6 +32,7 @@ struct Replay: AsyncParsableCommand {
   var arms: ArmRange?
   @Option(help: "Methods, separated by commas, out of: \(ReplayMethod.names.joined(separator: ", ")).")
   var methods: String?
+  @OptionGroup var cost: CostOptions
   @Option(help: "Runs of each learning method, each with its own order of pairs.")
   var seeds = 20
   @Option(help: "The first seed.")

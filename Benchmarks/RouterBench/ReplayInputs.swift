@@ -26,15 +26,20 @@ struct ReplayInputs {
   let pools: [[Int]]
   private let savedRouter: RouterState?
   private let methodNames: [String]
+  private let costMethods: [ReplayMethod]
+  let prices: [Double]?
   private let prior: ReplayPrior
 
   init(_ command: Replay) throws {
-    let folder = URL(fileURLWithPath: command.data)
-    dataset = try PreferenceDataset(
-      folder: folder,
-      rewardModels: command.rms.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } })
-    pools = try Self.pools(of: dataset.rewardModels.count, sizes: command.arms?.sizes)
+    dataset = try command.source.load(
+      rewardModels: command.rms.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } },
+      seed: command.seed)
+    prices = try command.cost.prices(of: dataset.rewardModels)
+    let pools = try Self.pools(of: dataset.rewardModels.count, sizes: command.arms?.sizes)
+    self.pools = pools
+    for pool in pools { try command.cost.check(prices.map { prices in pool.map { prices[$0] } }) }
     prior = command.prior
+    costMethods = command.cost.methods
 
     let given = command.methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     methodNames = given ?? ReplayMethod.names.filter { $0 != "thompson-prior" || command.prior != .none }
@@ -118,7 +123,7 @@ struct ReplayInputs {
   }
 
   func methods(of pool: [Int]) -> [ReplayMethod] {
-    methodNames.flatMap { ReplayMethod.named($0, armCount: pool.count) ?? [] }
+    methodNames.flatMap { ReplayMethod.named($0, armCount: pool.count) ?? [] } + costMethods
   }
 
   /// The study of one pool: its part of the dataset, contexts and priors.
@@ -128,7 +133,8 @@ struct ReplayInputs {
     let priors = [GaussianPrior](repeating: transform.prior(variance: configuration.priorVariance), count: pool.count)
     return try ReplayStudy(
       world: world, configuration: configuration, priors: priors,
-      offlinePriors: try offlineMeans(pool: pool, priors: priors, configuration: configuration))
+      offlinePriors: try offlineMeans(pool: pool, priors: priors, configuration: configuration),
+      prices: prices.map { prices in pool.map { prices[$0] } })
   }
 
   private func offlineMeans(
@@ -169,11 +175,13 @@ struct RunConfiguration: Encodable {
   let encoding: EncodingReport?
   let contextTransform: ContextTransform
   let contextDimension: Int
+  /// Of a call, by reward model; where cost plays a part.
+  let prices: [Double]?
   let machine: Machine
   let blas: BLASRuntime
 
   init(command: Replay, inputs: ReplayInputs) {
-    data = command.data
+    data = command.source.name
     pairs = inputs.dataset.pairs.count
     pairsReplayed = inputs.online.pairs.count
     rewardModels = inputs.dataset.rewardModels.map(\.name)
@@ -189,6 +197,7 @@ struct RunConfiguration: Encodable {
     encoding = inputs.encoding
     contextTransform = inputs.transform.configuration
     contextDimension = inputs.transform.outputDimension
+    prices = inputs.prices
     machine = .current
     blas = .current
   }

@@ -128,5 +128,7 @@ struct ReplayOutput {
     all pairs, with half the width of their interval (whole ones: table.md). calls: reward-model calls a pair. us/dec,
     us/upd: microseconds a decision and an update. A single model's tie is wrong, a tied vote counts one half.
     """
+      + (inputs.prices == nil
+        ? "" : "\ncost: the mean price of a pair's calls, in the unit of --prices (billions of parameters).")
   }
 }

@@ -17,7 +17,9 @@ struct ReplayPlots {
   func render(to folder: URL) -> [String] {
     var plots: [(name: String, plot: any Plot)] = []
     if let regret { plots.append(("regret", regret)) }
-    for outcome in result.outcomes where !outcome.traces.isEmpty && outcome.title.hasPrefix("thompson") {
+    if let frontier { plots.append(("frontier", frontier)) }
+    for outcome in result.outcomes
+    where !outcome.traces.isEmpty && ["thompson", "thompson-prior"].contains(outcome.title) {
       plots.append(("arm-shares-\(outcome.title)", armShares(outcome)))
     }
     return plots.map { name, plot in
@@ -66,6 +68,28 @@ struct ReplayPlots {
       title: "Regret against the oracle: mean over seeds, with 10 and 90 % quantiles", xLabel: "pairs routed",
       yLabel: "cumulative regret (pairs)",
       series: series)
+  }
+
+  /// What is bought at which price: the curve over kappa, the budgets, and the methods that know no price as points.
+  private var frontier: LinePlot? {
+    func series(_ name: String, _ outcomes: [ReplayOutcome]) -> LinePlot.Series? {
+      let points = outcomes.compactMap { outcome in outcome.costPerPair.map { ($0, 100 * outcome.accuracy) } }
+        .sorted { $0.0 < $1.0 }
+      return points.isEmpty ? nil : LinePlot.Series(name: name, x: points.map(\.0), y: points.map(\.1))
+    }
+    let weighted = result.outcomes.filter { if case .costAware(.fixed) = $0.method { true } else { false } }
+    let budgets = result.outcomes.filter { if case .costAware(.budget) = $0.method { true } else { false } }
+    guard !weighted.isEmpty || !budgets.isEmpty else { return nil }
+    let others = result.outcomes.filter { outcome in
+      switch outcome.method {
+      case .single, .random, .majority, .thompson: true
+      default: false
+      }
+    }
+    let all = [series("thompson, kappa varied", weighted), series("thompson, budget varied", budgets)]
+    return LinePlot(
+      title: "Accuracy against cost", xLabel: "mean price of a pair's calls", yLabel: "accuracy (%)",
+      series: all.compactMap(\.self) + others.compactMap { series($0.title, [$0]) })
   }
 
   /// Interpolated between the ascending values.

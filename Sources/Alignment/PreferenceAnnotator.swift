@@ -86,7 +86,9 @@ public struct PreferenceAnnotator: Sendable {
       // What is still wanted: each pair's next reward model, or all of them.
       var wanted: [Int: [Int]] = [:]
       for (index, source) in sources.enumerated() {
-        for arm in answers[index].missing(source, armCount: pool.models.count) { wanted[arm, default: []].append(index) }
+        for arm in answers[index].missing(source, armCount: pool.models.count) {
+          wanted[arm, default: []].append(index)
+        }
       }
       guard !wanted.isEmpty else { break }
       for (arm, outcomes) in await ask(wanted, pairs) {

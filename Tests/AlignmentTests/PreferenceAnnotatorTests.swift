@@ -25,7 +25,8 @@ private struct Fallible: RewardModel {
 @Suite struct PreferenceAnnotatorTests {
   private func pair(_ index: Int) -> PreferencePair {
     PreferencePair(
-      id: "p\(index)", prompt: .text("q\(index)"), responseA: "longer answer \(index)", responseB: "b\(index)", label: .a)
+      id: "p\(index)", prompt: .text("q\(index)"), responseA: "longer answer \(index)", responseB: "b\(index)",
+      label: .a)
   }
 
   private func annotator(_ models: [any RewardModel]) throws -> PreferenceAnnotator {
@@ -57,7 +58,8 @@ private struct Fallible: RewardModel {
       #expect(
         annotation.scores
           == ScorePair(
-            a: offset + Double(pairs[index].responseA.utf8.count), b: offset + Double(pairs[index].responseB.utf8.count)))
+            a: offset + Double(pairs[index].responseA.utf8.count), b: offset + Double(pairs[index].responseB.utf8.count)
+          ))
       #expect(annotation.failures.map(\.arm) == (replaced ? [1] : []))
       #expect(annotation.failures.allSatisfy { $0.rewardModel == "chosen" && $0.problem == "chosen is down" })
       #expect(annotation.verdict == .preferred(.a))
@@ -82,7 +84,9 @@ private struct Fallible: RewardModel {
     let annotator = try annotator(["x", "y"].map { Fallible(name: $0, offset: 0, fails: { $0.pairID == "p1" }) })
     let decision = Decision(arm: 0, scores: [1, 0])
     let sources = [LabelSource](repeating: .routed(decision), count: 2)
-    let error = await #expect(throws: AlignmentError.self) { try await annotator.annotate([pair(0), pair(1)], by: sources) }
+    let error = await #expect(throws: AlignmentError.self) {
+      try await annotator.annotate([pair(0), pair(1)], by: sources)
+    }
     guard case .nobodyLabels("p1", let failures) = error else {
       Issue.record("\(String(describing: error))")
       return

@@ -13,6 +13,7 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
       let method: String
       let accuracyAll: Double
       let rmCallsPerPair: Double
+      let costPerPair: Double?
       let intervalAll: [Double]
     }
     let pairs: Int
@@ -113,6 +114,37 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
       ])
       #expect(other.status != 0 && other.errors.contains("'hashed-256', not 'hashed-64'"))
       #expect(!FileManager.default.fileExists(atPath: run.path + "d"))
+    }
+  }
+
+  /// kappa 0 is the plain router: the same accuracy to the last digit. A large kappa asks the cheapest model alone.
+  @Test func costAwareRowsStandBesideThePlainOnes() throws {
+    try withTemporaryFolder { folder in
+      let run = folder.appendingPathComponent("run")
+      let prices = (0..<4).map { "synthetic-\(["math", "code", "science", "reasoning"][$0])-rm=\($0 + 1)" }
+      let result = try replay([
+        "--synthetic", "200x4", "--seeds", "2", "--methods", "majority,thompson", "--kappa", "0,100", "--budget", "2",
+        "--prices", prices.joined(separator: ","), "--out", run.path,
+      ])
+      #expect(result.status == 0, "\(result.errors)")
+      let rows = Dictionary(uniqueKeysWithValues: try summary(run).methods.map { ($0.method, $0) })
+      #expect(rows["thompson kappa 0.0"]?.accuracyAll == rows["thompson"]?.accuracyAll)
+      #expect(rows["thompson kappa 0.0"]?.costPerPair == rows["thompson"]?.costPerPair)
+      #expect(rows["thompson kappa 100.0"]?.costPerPair == 1)
+      #expect(rows["majority"]?.costPerPair == 10)
+      let budget = try #require(rows["thompson budget 2.0"]?.costPerPair)
+      #expect(budget > 1 && budget < 2.5)
+      #expect(FileManager.default.fileExists(atPath: run.appendingPathComponent("frontier.gp").path))
+
+      for (options, text) in [
+        (["--kappa", "1"], "no parameters for reward model"), (["--prices", "x=1"], "no reward model 'x'"),
+        (["--prices", prices[0]], "is missing"),
+        (["--budget", "0.5", "--prices", prices.joined(separator: ",")], "budget"),
+      ] {
+        let refused = try replay(["--synthetic", "200x4", "--out", run.path + "x"] + options)
+        #expect(refused.status != 0 && refused.errors.contains(text), "\(options): \(refused.errors)")
+        #expect(!FileManager.default.fileExists(atPath: run.path + "x"))
+      }
     }
   }
 

@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func whatCannotBeIsRefused() {
-    func problem(_ prices: [Double], _ policy: CostAwareRouter<ThompsonSamplingRouter>.Policy) -> String {
+    func problem(_ prices: [Double], _ policy: CostPolicy) -> String {
       do {
         _ = try CostAwareRouter(thompson(), prices: prices, policy: policy)
         return ""

@@ -1,4 +1,5 @@
 import PreferenceData
+import Routing
 
 /// A way to label pairs that a replay compares.
 public enum ReplayMethod: Sendable, Hashable {
@@ -18,12 +19,17 @@ public enum ReplayMethod: Sendable, Hashable {
   case thompson
   /// The paper's router with prior means from offline data.
   case thompsonPrior
+  /// The paper's router with prior mean 0, its choice weighed against the price of a call.
+  case costAware(CostPolicy)
+  /// The reward model that is best over all pairs, known in hindsight.
+  case bestSingle
   /// The reward model that is best on each domain, known in hindsight.
   case domainBest
   /// A reward model that is right, where there is one.
   case oracle
 
-  /// How the command line says it; `single` stands for every reward model of the pool.
+  /// How the command line says it; `single` stands for every reward model of the pool. The cost-aware ones are made by their
+  /// settings, and the best single model has its own row already.
   public static let names = [
     "single", "random", "majority", "mean", "uncertainty", "linucb", "epsilon-greedy", "thompson", "thompson-prior",
     "domain-best", "oracle",
@@ -59,6 +65,9 @@ public enum ReplayMethod: Sendable, Hashable {
     case .epsilonGreedy: "epsilon-greedy"
     case .thompson: "thompson"
     case .thompsonPrior: "thompson-prior"
+    case .costAware(.fixed(let kappa)): "thompson kappa \(kappa)"
+    case .costAware(.budget(let price, _)): "thompson budget \(price)"
+    case .bestSingle: "best single (hindsight)"
     case .domainBest: "domain-best (hindsight)"
     case .oracle: "oracle (hindsight)"
     }
@@ -67,11 +76,13 @@ public enum ReplayMethod: Sendable, Hashable {
   /// Whether it chooses arms one pair at a time and learns from what they earn.
   public var learns: Bool {
     switch self {
-    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior: true
+    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .costAware: true
     default: false
     }
   }
 
   /// Whether it uses the gold labels of the very pairs that it is judged on.
-  public var isHindsight: Bool { self == .domainBest || self == .oracle }
+  public var isHindsight: Bool {
+    self == .bestSingle || self == .domainBest || self == .oracle
+  }
 }

@@ -28,6 +28,7 @@ public struct ReplayReport: Sendable {
     public let toBestSingle: Estimate?
     public let toMajority: Estimate?
     public let callsPerPair: Double
+    public let costPerPair: Double?
     public let decisionMicroseconds: Double?
     public let updateMicroseconds: Double?
   }
@@ -95,7 +96,7 @@ public struct ReplayReport: Sendable {
           return Estimate(value: value, interval: interval)
         },
         toBestSingle: estimate(index, minus: bestSingle), toMajority: estimate(index, minus: bestSingle + 1),
-        callsPerPair: mean(ofPools.map(\.callsPerPair)) ?? 0,
+        callsPerPair: mean(ofPools.map(\.callsPerPair)) ?? 0, costPerPair: mean(ofPools.map(\.costPerPair)),
         decisionMicroseconds: mean(ofPools.map(\.decisionMicroseconds)),
         updateMicroseconds: mean(ofPools.map(\.updateMicroseconds)))
     }
@@ -159,16 +160,19 @@ extension ReplayReport {
   }
 
   private func table(accuracy: (Estimate) -> String, difference: (Estimate) -> String) -> Table {
-    var table = Table([
-      .init("method"), .init("all %", .right), .init("some right %", .right), .init("disagree %", .right),
-      .init("- best", .right), .init("- majority", .right), .init("calls", .right), .init("us/dec", .right),
-      .init("us/upd", .right),
-    ])
+    // A column that nobody asked for is left out.
+    let hasCost = rows.contains { $0.costPerPair != nil }
+    var table = Table(
+      [
+        .init("method"), .init("all %", .right), .init("some right %", .right), .init("disagree %", .right),
+        .init("- best", .right), .init("- majority", .right), .init("calls", .right),
+      ] + (hasCost ? [.init("cost", .right)] : []) + [.init("us/dec", .right), .init("us/upd", .right)])
     for row in rows {
       table.append(
         [row.method] + row.accuracies.map { $0.map(accuracy) ?? "-" }
           + [row.toBestSingle, row.toMajority].map { $0.map(difference) ?? "-" }
           + [String(format: "%.2f", row.callsPerPair)]
+          + (hasCost ? [row.costPerPair.map { String(format: "%.4g", $0) } ?? "-"] : [])
           + [row.decisionMicroseconds, row.updateMicroseconds].map { $0.map { String(format: "%.1f", $0) } ?? "-" })
     }
     return table
@@ -186,7 +190,8 @@ extension ReplayReport {
           intervalAnyCorrect: row.accuracies[1].map(\.pair), intervalDisagreement: row.accuracies[2].map(\.pair),
           differenceToBestSingle: row.toBestSingle?.value, intervalToBestSingle: row.toBestSingle.map(\.pair),
           differenceToMajority: row.toMajority?.value, intervalToMajority: row.toMajority.map(\.pair),
-          rmCallsPerPair: row.callsPerPair, decisionMicroseconds: row.decisionMicroseconds,
+          rmCallsPerPair: row.callsPerPair, costPerPair: row.costPerPair,
+          decisionMicroseconds: row.decisionMicroseconds,
           updateMicroseconds: row.updateMicroseconds)
       })
   }
@@ -205,6 +210,7 @@ extension ReplayReport {
       public let differenceToMajority: Double?
       public let intervalToMajority: [Double]?
       public let rmCallsPerPair: Double
+      public let costPerPair: Double?
       public let decisionMicroseconds: Double?
       public let updateMicroseconds: Double?
 
@@ -221,6 +227,7 @@ extension ReplayReport {
         case differenceToMajority = "difference_to_majority"
         case intervalToMajority = "interval_to_majority"
         case rmCallsPerPair = "rm_calls_per_pair"
+        case costPerPair = "cost_per_pair"
         case decisionMicroseconds = "decision_microseconds"
         case updateMicroseconds = "update_microseconds"
       }

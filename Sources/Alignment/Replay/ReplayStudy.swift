@@ -11,6 +11,8 @@ public struct ReplayOutcome: Sendable {
   /// Expected correctness of each pair's label, the mean over seeds.
   public let correctness: [Double]
   public let callsPerPair: Double
+  /// The mean price of a pair's calls; nil where the study knows no prices.
+  public let costPerPair: Double?
   /// nil for methods that decide nothing, or learn nothing.
   public let decisionMicroseconds: Double?
   public let updateMicroseconds: Double?
@@ -27,10 +29,13 @@ public struct ReplayStudy: Sendable {
   /// The priors of `.thompson`, `.epsilonGreedy` and, with their offline means, of `.thompsonPrior`; one an arm.
   public let priors: [GaussianPrior]
   public let offlinePriors: [GaussianPrior]?
+  /// The price of a call to each arm, where it matters.
+  public let prices: [Double]?
 
   /// - Throws: `AlignmentError.setting`.
   public init(
-    world: ReplayWorld, configuration: ReplayConfiguration, priors: [GaussianPrior], offlinePriors: [GaussianPrior]?
+    world: ReplayWorld, configuration: ReplayConfiguration, priors: [GaussianPrior], offlinePriors: [GaussianPrior]?,
+    prices: [Double]? = nil
   ) throws(AlignmentError) {
     try configuration.validate()
     precondition(priors.count == world.dataset.rewardModels.count, "one prior an arm")
@@ -39,6 +44,8 @@ public struct ReplayStudy: Sendable {
     self.configuration = configuration
     self.priors = priors
     self.offlinePriors = offlinePriors
+    precondition(prices.map { $0.count == priors.count } ?? true, "one price an arm")
+    self.prices = prices
   }
 
   private var dataset: PreferenceDataset { world.dataset }
@@ -61,6 +68,9 @@ public struct ReplayStudy: Sendable {
     case .uncertainty:
       let ensemble = UncertaintyWeightedEnsemble(try ScoreStandardization(calibration: dataset.scores))
       return try await annotated(method) { _ in .ensemble(ensemble) }
+    case .bestSingle:
+      let best = bestSingleArm
+      return try await annotated(method) { _ in .arm(best) }
     case .domainBest:
       let best = bestArmByDomain()
       return try await annotated(method) { .arm(best[dataset.pairs[$0].domain] ?? 0) }
@@ -72,8 +82,9 @@ public struct ReplayStudy: Sendable {
       let expected = dataset.pairs.indices.map { pair in
         Double(arms.count { dataset.isCorrect(arm: $0, pair: pair) }) / Double(arms.count)
       }
-      return outcome(method, correctness: expected, callsPerPair: 1)
-    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior:
+      let share = 1 / Double(arms.count)
+      return outcome(method, correctness: expected, callsOfArms: arms.map { _ in share })
+    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .costAware:
       return try await learned(method, recordsPropensities: recordsPropensities, onSeed: onSeed)
     }
   }
@@ -101,8 +112,9 @@ public struct ReplayStudy: Sendable {
       guard let label = pair.label else { continue }
       correctness.append(try await annotator.annotate(pair, by: source(index)).correctness(label: label))
     }
-    let calls = await pool.totalUsage.calls
-    return outcome(method, correctness: correctness, callsPerPair: Double(calls) / Double(dataset.pairs.count))
+    let pairs = Double(dataset.pairs.count)
+    return outcome(
+      method, correctness: correctness, callsOfArms: await pool.usage.map { Double($0.calls) / pairs })
   }
 
   private func learned(
@@ -122,15 +134,18 @@ public struct ReplayStudy: Sendable {
     }
     let decisions = Double(traces.count * dataset.pairs.count)
     let updates = Double(max(traces.reduce(0) { $0 + $1.updates }, 1))
+    let cost = prices.map { prices in
+      traces.reduce(0) { $0 + $1.arms.reduce(0) { $0 + prices[$1] } } / decisions
+    }
     return ReplayOutcome(
       method: method, title: method.title(rewardModels: dataset.rewardModels),
       correctness: sums.map { $0 / Double(traces.count) },
-      callsPerPair: Double(traces.reduce(0) { $0 + $1.usage.calls }) / decisions,
+      callsPerPair: Double(traces.reduce(0) { $0 + $1.usage.calls }) / decisions, costPerPair: cost,
       decisionMicroseconds: traces.reduce(0) { $0 + $1.decisionSeconds } / decisions * 1e6,
       updateMicroseconds: traces.reduce(0) { $0 + $1.updateSeconds } / updates * 1e6, traces: traces)
   }
 
-  private func router(for method: ReplayMethod) throws(AlignmentError) -> any Router {
+  private func router(for method: ReplayMethod) throws -> any Router {
     let names = dataset.rewardModels.map(\.name)
     switch method {
     case .linUCB:
@@ -140,17 +155,30 @@ public struct ReplayStudy: Sendable {
         priors: priors, noiseVariance: configuration.router.noiseVariance, epsilon: configuration.epsilon)
     case .thompsonPrior:
       guard let offlinePriors else {
-        throw .setting(name: "methods", problem: "'thompson-prior' needs a prior from offline data")
+        throw AlignmentError.setting(name: "methods", problem: "'thompson-prior' needs a prior from offline data")
       }
-      return ThompsonSamplingRouter(armNames: names, priors: offlinePriors, configuration: configuration.router)
-    default:
-      return ThompsonSamplingRouter(armNames: names, priors: priors, configuration: configuration.router)
+      return ThompsonSamplingRouter(
+        armNames: names, priors: offlinePriors, configuration: configuration.router)
+    case .costAware(let policy):
+      guard let prices else {
+        throw AlignmentError.setting(name: "prices", problem: "routing by cost needs the price of each reward model")
+      }
+      return try CostAwareRouter(thompson, prices: prices, policy: policy)
+    default: return thompson
     }
   }
 
-  private func outcome(_ method: ReplayMethod, correctness: [Double], callsPerPair: Double) -> ReplayOutcome {
+  private var thompson: ThompsonSamplingRouter {
+    ThompsonSamplingRouter(
+      armNames: dataset.rewardModels.map(\.name), priors: priors, configuration: configuration.router)
+  }
+
+  /// - Parameter callsOfArms: calls a pair, one element an arm.
+  private func outcome(_ method: ReplayMethod, correctness: [Double], callsOfArms: [Double]) -> ReplayOutcome {
     ReplayOutcome(
       method: method, title: method.title(rewardModels: dataset.rewardModels), correctness: correctness,
-      callsPerPair: callsPerPair, decisionMicroseconds: nil, updateMicroseconds: nil, traces: [])
+      callsPerPair: callsOfArms.reduce(0, +),
+      costPerPair: prices.map { zip($0, callsOfArms).reduce(0) { $0 + $1.0 * $1.1 } }, decisionMicroseconds: nil,
+      updateMicroseconds: nil, traces: [])
   }
 }

@@ -1,5 +1,13 @@
 import LinearAlgebra
 
+/// What sets the weight of a price, kappa.
+public enum CostPolicy: Sendable, Hashable, Codable {
+  /// kappa itself, in units of the score.
+  case fixed(kappa: Double)
+  /// The mean price a pair to keep, in the unit of the prices; kappa starts at 0.
+  case budget(_ price: Double, step: Double = 0.05)
+}
+
 /// Weighs what an arm is likely to earn against what it costs: the arm of highest utility is chosen,
 ///
 ///     utility_n = score_n - kappa price_n / p,   p = max_n price_n
@@ -18,18 +26,10 @@ import LinearAlgebra
 /// Sources: none of the paper, which leaves cost open; the dual update is that of online linear programs, e.g. Agrawal, Devanur,
 /// "Linear Contextual Bandits with Knapsacks", NeurIPS 2016.
 public struct CostAwareRouter<Base: Router>: Router {
-  /// What sets kappa.
-  public enum Policy: Sendable, Hashable, Codable {
-    /// kappa itself, in units of the score.
-    case fixed(kappa: Double)
-    /// The mean price a pair to keep, in the unit of the prices; kappa starts at 0.
-    case budget(_ price: Double, step: Double = 0.05)
-  }
-
   public private(set) var base: Base
   /// The price of a call, one an arm, in any one unit.
   public let prices: [Double]
-  public let policy: Policy
+  public let policy: CostPolicy
   /// The weight of the price now.
   public private(set) var kappa: Double
 
@@ -37,7 +37,7 @@ public struct CostAwareRouter<Base: Router>: Router {
 
   /// - Throws: `RoutingError.cost` for a price below zero or not finite, prices that are all zero, a negative kappa or step, and
   ///   a budget below the cheapest arm's price, which no choice can keep.
-  public init(_ base: Base, prices: [Double], policy: Policy) throws(RoutingError) {
+  public init(_ base: Base, prices: [Double], policy: CostPolicy) throws(RoutingError) {
     precondition(prices.count == base.armCount, "\(prices.count) prices for \(base.armCount) arms")
     if let bad = prices.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
       throw .cost(problem: "the price of arm \(bad) is \(prices[bad]); a price is a finite number from 0 on")
