@@ -9,6 +9,20 @@ public struct Interval: Sendable, Equatable, Codable {
     self.low = low
     self.high = high
   }
+
+  /// The (1 - level)/2 and (1 + level)/2 quantiles of bootstrap draws, interpolated between order statistics.
+  init(ofDraws values: [Double], level: Double) {
+    precondition(level > 0 && level < 1, "a level of \(level) is not between 0 and 1")
+    precondition(!values.isEmpty, "no draw, no interval")
+    let ascending = values.sorted()
+    func quantile(_ probability: Double) -> Double {
+      let position = probability * Double(ascending.count - 1)
+      let index = min(Int(position), ascending.count - 1)
+      let next = min(index + 1, ascending.count - 1)
+      return ascending[index] + (position - Double(index)) * (ascending[next] - ascending[index])
+    }
+    self.init(low: quantile((1 - level) / 2), high: quantile((1 + level) / 2))
+  }
 }
 
 /// Percentile bootstrap intervals of the mean of several methods over the same pairs, and of differences between methods.
@@ -125,18 +139,8 @@ public struct PairedBootstrap: Sendable {
     }
   }
 
-  /// The (1 - level)/2 and (1 + level)/2 quantiles, interpolated between order statistics.
   private static func percentiles(_ values: [Double], level: Double) -> Interval? {
-    precondition(level > 0 && level < 1, "a level of \(level) is not between 0 and 1")
-    guard !values.isEmpty else { return nil }
-    let ascending = values.sorted()
-    func quantile(_ probability: Double) -> Double {
-      let position = probability * Double(ascending.count - 1)
-      let index = min(Int(position), ascending.count - 1)
-      let next = min(index + 1, ascending.count - 1)
-      return ascending[index] + (position - Double(index)) * (ascending[next] - ascending[index])
-    }
-    return Interval(low: quantile((1 - level) / 2), high: quantile((1 + level) / 2))
+    values.isEmpty ? nil : Interval(ofDraws: values, level: level)
   }
 }
 

@@ -1,5 +1,5 @@
 /// What reward models were made to do.
-public struct Usage: Hashable, Sendable {
+public struct Usage: Hashable, Sendable, Codable {
   /// Pairs a model was asked about: one call for one pair, whether one or both responses had to be scored. A pair whose
   /// two scores were known costs none.
   public var calls = 0
@@ -25,6 +25,14 @@ public struct Usage: Hashable, Sendable {
     Usage(
       calls: left.calls + right.calls, failures: left.failures + right.failures,
       scores: left.scores + right.scores, tokens: left.tokens + right.tokens, seconds: left.seconds + right.seconds)
+  }
+
+  /// What was added since `earlier`.
+  public static func - (later: Usage, earlier: Usage) -> Usage {
+    Usage(
+      calls: later.calls - earlier.calls, failures: later.failures - earlier.failures,
+      scores: later.scores - earlier.scores, tokens: later.tokens - earlier.tokens,
+      seconds: later.seconds - earlier.seconds)
   }
 
   public static func += (left: inout Usage, right: Usage) { left = left + right }

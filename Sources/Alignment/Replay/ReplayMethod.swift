@@ -73,6 +73,13 @@ public enum ReplayMethod: Sendable, Hashable {
     }
   }
 
+  /// Names the draws of a learning method. Cost-aware Thompson sampling takes those of the plain one, so that what differs is
+  /// what cost changed.
+  var stream: String {
+    if case .costAware = self { return Self.thompson.stream }
+    return title(rewardModels: [])
+  }
+
   /// Whether it chooses arms one pair at a time and learns from what they earn.
   public var learns: Bool {
     switch self {

@@ -126,8 +126,7 @@ public struct ReplayStudy: Sendable {
     for seed in configuration.firstSeed..<configuration.firstSeed + UInt64(configuration.seeds) {
       var router = try router(for: method)
       let trace = try await stream.run(
-        &router, seed: seed, stream: method.title(rewardModels: dataset.rewardModels),
-        recordsPropensities: recordsPropensities)
+        &router, seed: seed, stream: method.stream, recordsPropensities: recordsPropensities)
       for (pair, value) in zip(trace.pairs, trace.correctness) { sums[pair] += value }
       try onSeed(trace, router)
       traces.append(trace)
