@@ -14,6 +14,12 @@ public enum RewardModelError: Error, Equatable, CustomStringConvertible {
   case wrongScoreCount(model: String, expected: Int, found: Int)
   /// A model returned NaN or an infinity, as `value` says.
   case scoreNotFinite(model: String, pairID: String, side: ResponseSide, value: String)
+  /// A checkpoint classifies, and does not score.
+  case severalLabels(folder: String, labels: Int)
+  /// A model may read hardly any tokens.
+  case tooFewTokens(model: String, limit: Int, least: Int)
+  /// A dialogue of which the tokenizer makes nothing.
+  case noTokens(model: String, pairID: String, side: ResponseSide)
   /// Scores to standardise by are missing or not finite.
   case unusableCalibration(arm: Int, problem: String)
 
@@ -31,6 +37,12 @@ public enum RewardModelError: Error, Equatable, CustomStringConvertible {
       "reward model '\(model)' returned \(found) scores for \(expected) responses; it must return one each, in order"
     case .scoreNotFinite(let model, let pairID, let side, let value):
       "reward model '\(model)' scored response \(side.rawValue) of pair '\(pairID)' as \(value); a score must be finite"
+    case .severalLabels(let folder, let labels):
+      "the score head of \(folder) has \(labels) labels; a reward model has one"
+    case .tooFewTokens(let model, let limit, let least):
+      "reward model '\(model)' may read \(limit) tokens of a text; allow at least \(least)"
+    case .noTokens(let model, let pairID, let side):
+      "response \(side.rawValue) of pair '\(pairID)' has no tokens for reward model '\(model)'; is its text empty?"
     case .unusableCalibration(let arm, let problem):
       "the calibration scores of arm \(arm) cannot be used: \(problem)"
     }

@@ -11,7 +11,7 @@ public struct ChatTemplate: Sendable {
   private let program: [TemplateNode]
   private let name: String
   /// The special tokens by their names in a template, e.g. `bos_token`.
-  private let specialTokens: [String: String]
+  public let specialTokens: [String: String]
 
   /// - Parameters:
   ///   - source: the template's text.

@@ -86,6 +86,9 @@ public struct Tokenizer: Sendable {
     return model.vocabulary.token(id).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// Whether an id is that of an added token that the file marks as special.
+  public func isSpecial(_ id: Int32) -> Bool { addedTokens.token(id)?.isSpecial ?? false }
+
   /// Encodes a text.
   ///
   /// - Parameter addSpecialTokens: whether the post-processor adds its special tokens. Special tokens that the text

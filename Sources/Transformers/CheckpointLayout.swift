@@ -102,7 +102,7 @@ struct CheckpointLayout: Sendable {
     case .causalLanguageModel:
       if !configuration.tieWordEmbeddings { add("lm_head.weight", [configuration.vocabSize, hidden], .other) }
     case .sequenceClassification:
-      add("score.weight", [Self.labels("score.weight", found), hidden], .other)
+      add(configuration.scoreTensor, [Self.labels(configuration.scoreTensor, found), hidden], .other)
     }
     add(prefix + "norm.weight", [hidden], .other)
   }
@@ -126,8 +126,8 @@ struct CheckpointLayout: Sendable {
       addNorm(key + "output.LayerNorm", hidden, .layers, found)
     }
     guard configuration.head == .sequenceClassification else { return }
-    let labels = Self.labels("classifier.weight", found)
-    add("classifier.weight", [labels, hidden], .other)
+    let labels = Self.labels(configuration.scoreTensor, found)
+    add(configuration.scoreTensor, [labels, hidden], .other)
     add("classifier.bias", [labels], .other)
     add(prefix + "pooler.dense.weight", [hidden, hidden], .other)
     add(prefix + "pooler.dense.bias", [hidden], .other)

@@ -12,7 +12,7 @@ struct ConfigurationSurvey {
   private static let dispensable: Set<String> = [
     "quantization_config", "num_experts", "num_local_experts", "n_routed_experts", "hidden_act", "rope_parameters",
     "rope_scaling", "rope_theta", "partial_rotary_factor", "rms_norm_eps", "layer_norm_eps", "position_embedding_type",
-    "is_decoder", "sliding_window", "use_sliding_window", "pad_token_id",
+    "is_decoder", "sliding_window", "use_sliding_window", "pad_token_id", "normalize_reward",
   ]
 
   init(folder: URL) {

@@ -21,6 +21,7 @@ extension TransformerConfiguration {
     }
     self.modelType = modelType
     (architecture, head) = try reader.architecture(modelType)
+    valueHead = try reader.valueHead(modelType)
     try reader.refuse("quantization_config", "weights that are not quantized")
     for key in ["num_experts", "num_local_experts", "n_routed_experts"] {
       try reader.refuse(key, "a dense model without experts")
@@ -134,6 +135,8 @@ private struct ConfigurationReader {
     // A masked language model is read as its encoder.
     heads[stem + (type == .bert ? "ForMaskedLM" : "ForCausalLM")] =
       type == .bert ? TransformerConfiguration.Head.none : .causalLanguageModel
+    // OpenRLHF's own class, of whatever family.
+    if record.optional("value_head_prefix") != nil { heads["RewardModel"] = .sequenceClassification }
     let names = try record.array("architectures")
     guard names.count == 1, case .string(let name) = names[0] else {
       throw unsupported("architectures", "a list of \(names.count)", "a list of one name")
@@ -142,6 +145,15 @@ private struct ConfigurationReader {
       throw unsupported("architectures", "\"\(name)\"", TransformerConfiguration.list(heads.keys.sorted()))
     }
     return (name, head)
+  }
+
+  func valueHead(_ type: TransformerConfiguration.ModelType) throws -> TransformerConfiguration.ValueHead? {
+    guard let prefix = try record.optionalString("value_head_prefix") else { return nil }
+    if type == .bert { throw unsupported("value_head_prefix", "\"\(prefix)\"", "none in a BERT") }
+    let hasMoments = record.optional("mean") != nil
+    return TransformerConfiguration.ValueHead(
+      prefix: prefix, normalizeReward: try flag("normalize_reward", default: false),
+      mean: hasMoments ? try record.finite("mean") : 0, std: hasMoments ? try positive("std") : 1)
   }
 
   func activation(default fallback: String) throws -> Activation {

@@ -34,7 +34,7 @@ extension TransformerModel {
     var heads = ModelHeads()
     if configuration.head == .sequenceClassification {
       heads.score = ScoreHead(
-        weight: try reader.unprefixed.matrix("classifier.weight"),
+        weight: try reader.unprefixed.matrix(configuration.scoreTensor),
         bias: try reader.unprefixed.vector("classifier.bias"),
         pooler: ScoreHead.Pooler(
           weight: try reader.matrix("pooler.dense.weight"), bias: try reader.vector("pooler.dense.bias")))

@@ -49,7 +49,8 @@ extension TransformerModel {
       heads.languageModel =
         configuration.tieWordEmbeddings ? tokens : try reader.unprefixed.embedding("lm_head.weight")
     case .sequenceClassification:
-      heads.score = ScoreHead(weight: try reader.unprefixed.matrix("score.weight"), bias: nil, pooler: nil)
+      heads.score = ScoreHead(
+        weight: try reader.unprefixed.matrix(configuration.scoreTensor), bias: nil, pooler: nil)
     }
     return TransformerModel(
       configuration: configuration, precision: reader.precision, name: reader.folder, pooling: pooling,

@@ -70,14 +70,19 @@ extension TransformerModel {
     return (0..<count).map { Float(targets[$0] - largest[$0] - log(sums[$0])) }
   }
 
-  /// The token whose hidden state is classified: the rightmost that is not padding; BERT's first.
+  /// The labels of a sequence classifier; nil for another checkpoint.
+  public var labelCount: Int? { heads.score?.weight.rows }
+
+  /// The token whose hidden state is classified: the rightmost that is not padding; BERT's first; the last one for
+  /// OpenRLHF's reward models, whatever it is.
   public func scoredPosition(of tokens: [Int32]) -> Int {
     guard configuration.isCausal else { return 0 }
-    guard let pad = configuration.padTokenID else { return tokens.count - 1 }
+    guard configuration.valueHead == nil, let pad = configuration.padTokenID else { return tokens.count - 1 }
     return tokens.lastIndex { Int($0) != pad } ?? 0
   }
 
-  /// The logits of a sequence classifier, one a label, from the hidden state at `scoredPosition`.
+  /// The logits of a sequence classifier, one a label, from the hidden state at `scoredPosition`; not normalised by
+  /// the moments of a `ValueHead`.
   ///
   /// - Throws: `TransformersError.missingHead` for another checkpoint.
   public func scores(hiddenState: [Float]) throws -> [Float] {

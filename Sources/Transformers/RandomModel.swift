@@ -3,7 +3,8 @@ import NeuralNetwork
 
 extension TransformerModel {
   /// A decoder of the given shape with random weights (uniform, standard deviation 0.02), for measurements: it computes
-  /// as long as a trained one, and knows nothing.
+  /// as long as a trained one, and knows nothing. A sequence classifier gets a random head of one label; a language
+  /// model's head is left out.
   ///
   /// - Precondition: the configuration is one of Llama's family without biases.
   public static func random(
@@ -38,10 +39,16 @@ extension TransformerModel {
     let table = Matrix(
       rows: configuration.vocabSize, columns: hidden,
       elements: uniforms(configuration.vocabSize * hidden, seed: seed, stream: "embedding", index: 0))
+    var heads = ModelHeads()
+    if configuration.head == .sequenceClassification {
+      let weight = Matrix(
+        rows: 1, columns: hidden, elements: uniforms(hidden, seed: seed, stream: "score", index: 0))
+      heads.score = ScoreHead(weight: weight, bias: nil, pooler: nil)
+    }
     return TransformerModel(
       configuration: configuration, precision: precision, name: "random weights", pooling: Pooling(.lastToken),
       embedding: TokenEmbedding(tokens: EmbeddingTable(table), absolute: nil),
-      layers: .decoder(BlockStack(blocks: blocks, rotary: configuration.rotary)), finalNorm: norm, heads: ModelHeads())
+      layers: .decoder(BlockStack(blocks: blocks, rotary: configuration.rotary)), finalNorm: norm, heads: heads)
   }
 
   private static func uniforms(_ count: Int, seed: UInt64, stream: String, index: UInt64) -> [Float] {

@@ -62,6 +62,14 @@ public struct TokenBatch: Sendable, Equatable {
   /// The batch's row of the last token of a segment.
   public func lastRow(of segment: Int) -> Int { segments[segment].rows.upperBound - 1 }
 
+  /// The batch's row of a token of the text that a segment ends, which may lie in the prefix.
+  public func row(of segment: Int, position: Int) -> Int {
+    let own = segments[segment]
+    precondition((0..<own.length).contains(position), "token \(position) of a text of \(own.length)")
+    if let prefix = own.prefix, position < own.firstPosition { return segments[prefix].rows.lowerBound + position }
+    return own.rows.lowerBound + position - own.firstPosition
+  }
+
   /// The longest text, in tokens.
   public var longestLength: Int { segments.map(\.length).max() ?? 0 }
 }

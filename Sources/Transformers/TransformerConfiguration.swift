@@ -18,10 +18,30 @@ public struct TransformerConfiguration: Sendable, Equatable {
     case none, causalLanguageModel, sequenceClassification
   }
 
+  /// What OpenRLHF writes about the head of its reward models, which scores the last token of a text, pad or not.
+  public struct ValueHead: Sendable, Equatable {
+    /// `value_head_prefix`: the key of the head's weight, hidden size to one number.
+    public var prefix: String
+    /// `normalize_reward`: whether a score is (output - mean) / std.
+    public var normalizeReward: Bool
+    /// Of the outputs on the data of training's evaluation.
+    public var mean: Double
+    public var std: Double
+
+    public init(prefix: String, normalizeReward: Bool = false, mean: Double = 0, std: Double = 1) {
+      self.prefix = prefix
+      self.normalizeReward = normalizeReward
+      self.mean = mean
+      self.std = std
+    }
+  }
+
   public var modelType: ModelType
   /// The class of Transformers, e.g. `LlamaForCausalLM`.
   public var architecture: String
   public var head: Head
+  /// Nil unless the checkpoint is one of OpenRLHF's reward models.
+  public var valueHead: ValueHead?
   public var vocabSize: Int
   public var hiddenSize: Int
   public var intermediateSize: Int
@@ -55,6 +75,18 @@ public struct TransformerConfiguration: Sendable, Equatable {
   public var longestText: Int? {
     if modelType == .bert { return maxPositionEmbeddings }
     return slidingWindow
+  }
+
+  /// The name of a sequence classifier's tensor, labels x hidden size.
+  public var scoreTensor: String {
+    modelType == .bert ? "classifier.weight" : (valueHead?.prefix ?? "score") + ".weight"
+  }
+
+  /// - Parameter size: of the vocabulary of the tokenizer in `folder`.
+  /// - Throws: `TransformersError.vocabularyMismatch` where there are fewer embeddings.
+  public func checkVocabulary(tokenizer size: Int, folder: String) throws {
+    guard size > vocabSize else { return }
+    throw TransformersError.vocabularyMismatch(tokenizer: size, model: vocabSize, folder: folder)
   }
 
   /// Parameters of the layers, and of the token embedding.

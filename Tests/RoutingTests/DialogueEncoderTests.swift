@@ -68,6 +68,19 @@ import Routing
     }
   }
 
+  @Test func partsMakeTheSameEncoder() throws {
+    let checkpoint = try Checkpoint()
+    let whole = try encoder(checkpoint, cut: .start)
+    let parts = DialogueEncoder(
+      model: whole.model, tokenizer: whole.tokenizer, fingerprint: whole.fingerprint, maxTokens: 64, cut: .start)
+    #expect(parts.name == whole.name)
+    var (one, other) = (
+      StateCache(encoder: whole.fingerprint, size: whole.size), StateCache(encoder: parts.fingerprint, size: parts.size)
+    )
+    #expect(
+      try parts.encode(Self.dialogues, cache: &one).states == whole.encode(Self.dialogues, cache: &other).states)
+  }
+
   @Test func longTextsAreCutAndCounted() throws {
     let checkpoint = try Checkpoint()
     for cut in DialogueEncoder.Cut.allCases {

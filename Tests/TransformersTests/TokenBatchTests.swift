@@ -38,6 +38,7 @@ import Transformers
       #expect(segment.length == text.count && segment.firstPosition == shared)
       #expect(segment.prefix == (shared > 0 ? 1 : nil))
       #expect(batch.tokens[batch.lastRow(of: end)] == text.last)
+      #expect(text.indices.map { batch.tokens[batch.row(of: end, position: $0)] } == text)
     }
   }
 

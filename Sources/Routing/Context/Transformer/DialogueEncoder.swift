@@ -62,19 +62,33 @@ public struct DialogueEncoder: Sendable {
     folder: URL, maxTokens: Int = 1024, cut: Cut = .end, template: Template = .router,
     precision: Precision = .float32, allowsNonFinite: Bool = false
   ) throws {
-    model = try TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
-    tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
-    guard tokenizer.vocabularySize <= model.configuration.vocabSize else {
-      throw TransformersError.vocabularyMismatch(
-        tokenizer: tokenizer.vocabularySize, model: model.configuration.vocabSize, folder: folder.path)
-    }
-    self.maxTokens = min(maxTokens, model.configuration.longestText ?? maxTokens)
-    self.cut = cut
-    self.template = template
-    chatTemplate = template == .chat ? try ChatTemplate(folder: folder) : nil
+    let model = try TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
+    let tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
+    try model.configuration.checkVocabulary(tokenizer: tokenizer.vocabularySize, folder: folder.path)
     let settings =
       "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(precision.rawValue)"
-    fingerprint = try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8)))
+    self.init(
+      model: model, tokenizer: tokenizer,
+      fingerprint: try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8))),
+      maxTokens: maxTokens, cut: cut, chatTemplate: template == .chat ? try ChatTemplate(folder: folder) : nil)
+  }
+
+  /// An encoder of parts, e.g. of random weights to be measured.
+  ///
+  /// - Parameters:
+  ///   - fingerprint: names model and precision in caches.
+  ///   - chatTemplate: makes the text of a dialogue; nil for that of the published router.
+  public init(
+    model: TransformerModel, tokenizer: Tokenizer, fingerprint: Fingerprint, maxTokens: Int = 1024, cut: Cut = .end,
+    chatTemplate: ChatTemplate? = nil
+  ) {
+    self.model = model
+    self.tokenizer = tokenizer
+    self.fingerprint = fingerprint
+    self.maxTokens = min(maxTokens, model.configuration.longestText ?? maxTokens)
+    self.cut = cut
+    self.chatTemplate = chatTemplate
+    template = chatTemplate == nil ? .router : .chat
   }
 
   /// Architecture, weights and settings in one word, as saved routers remember their encoder.
@@ -108,7 +122,7 @@ public struct DialogueEncoder: Sendable {
   /// - Parameter workers: threads; by default all cores, because states do not depend on their number.
   /// - Throws: `TransformersError`.
   public func run(
-    _ batch: EncodingPlan.Batch, of plan: EncodingPlan, cache: inout StateCache, report: inout EncodingReport,
+    _ batch: TextBatch, of plan: EncodingPlan, cache: inout StateCache, report: inout EncodingReport,
     workers: Int = ProcessInfo.processInfo.activeProcessorCount, scratch: inout ForwardScratch
   ) throws {
     let clock = ContinuousClock()

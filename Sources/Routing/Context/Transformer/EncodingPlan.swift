@@ -5,17 +5,7 @@ import Transformers
 
 /// Which distinct texts a list of dialogues has, and in which batches those without a known state are encoded.
 public struct EncodingPlan: Sendable {
-  /// The texts of one forward pass.
-  public struct Batch: Sendable {
-    public fileprivate(set) var tokens = TokenBatch()
-    /// Distinct texts, and the segment that ends each.
-    fileprivate(set) var texts: [Int] = []
-    fileprivate(set) var ends: [Int] = []
-    /// Tokens of the texts, shared beginnings counted for each.
-    public fileprivate(set) var textTokens = 0
-  }
-
-  public private(set) var batches: [Batch] = []
+  public private(set) var batches: [TextBatch] = []
   /// Texts and tokens, before anything is computed.
   public private(set) var report: EncodingReport
   /// By distinct text.
@@ -71,44 +61,8 @@ public struct EncodingPlan: Sendable {
         groups.append([text])
       }
     }
-    batches = batches(of: groups, sharing: encoder.model.canSharePrefix)
-  }
-
-  /// Batches of whole groups, cut when they reach `DialogueEncoder.tokensAtATime`; a larger group is a batch of its own.
-  private func batches(of groups: [[Int]], sharing canShare: (Int) -> Bool) -> [Batch] {
-    var batches: [Batch] = []
-    var batch = Batch()
-    for group in groups {
-      for part in parts(of: group) {
-        let size = part.reduce(0) { $0 + ids[$1].count }
-        if !batch.texts.isEmpty, batch.tokens.tokens.count + size > DialogueEncoder.tokensAtATime {
-          batches.append(batch)
-          batch = Batch()
-        }
-        let texts = part.map { ids[$0] }
-        let longest = texts.map(\.count).max() ?? 0
-        batch.ends +=
-          canShare(longest) ? batch.tokens.append(sharingPrefixOf: texts) : texts.map { batch.tokens.append($0) }
-        batch.texts += part
-        batch.textTokens += size
-      }
-    }
-    return batch.texts.isEmpty ? batches : batches + [batch]
-  }
-
-  /// A group whose texts together exceed a batch is cut; each part computes the shared beginning anew.
-  private func parts(of group: [Int]) -> [[Int]] {
-    var parts: [[Int]] = []
-    var size = 0
-    for text in group {
-      if parts.isEmpty || size + ids[text].count > DialogueEncoder.tokensAtATime {
-        parts.append([])
-        size = 0
-      }
-      parts[parts.count - 1].append(text)
-      size += ids[text].count
-    }
-    return parts
+    batches = TextBatch.batches(
+      of: groups, texts: ids, model: encoder.model, limit: DialogueEncoder.tokensAtATime)
   }
 
   /// Names a text by what the model reads of it.
