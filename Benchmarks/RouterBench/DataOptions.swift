@@ -14,7 +14,7 @@ struct DataOptions: ParsableArguments {
   var synthetic: SyntheticSize?
 
   func validate() throws {
-    guard (data == nil) != (synthetic == nil) else { throw ValidationError("give one of --data and --synthetic") }
+    guard data == nil || synthetic == nil else { throw ValidationError("give one of --data and --synthetic") }
   }
 
   /// What files and reports call the data.

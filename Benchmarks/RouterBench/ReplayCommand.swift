@@ -95,6 +95,7 @@ struct Replay: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
+    guard !source.name.isEmpty else { throw ValidationError("give one of --data and --synthetic") }
     guard dimension > 0, components >= 0, interceptScale >= 0, threads > 0 else {
       throw ValidationError("--dimension and --threads are at least 1, --components and --intercept-scale at least 0")
     }

@@ -105,7 +105,7 @@ struct ReplayInputs {
   }
 
   /// All sub-pools of the given sizes in lexicographic order; the whole pool without sizes.
-  private static func pools(of count: Int, sizes: ClosedRange<Int>?) throws -> [[Int]] {
+  static func pools(of count: Int, sizes: ClosedRange<Int>?) throws -> [[Int]] {
     guard let sizes else { return [Array(0..<count)] }
     guard sizes.upperBound <= count else {
       throw ValidationError("--arms: pools of \(sizes.upperBound) out of \(count) reward models do not exist")

@@ -98,11 +98,14 @@ public struct PreferenceAnnotator: Sendable {
     return try zip(zip(pairs, sources), answers).map { try annotation(of: $0.0, by: $0.1, $1) }
   }
 
-  /// The outcomes of each reward model's pairs; all models at once.
+  /// The outcomes of each reward model's pairs; all models at once. A model alone needs no task of its own.
   private func ask(
     _ wanted: [Int: [Int]], _ pairs: [PreferencePair]
   ) async -> [(arm: Int, outcomes: [Result<ScorePair, any Error>])] {
-    await withTaskGroup(of: (arm: Int, outcomes: [Result<ScorePair, any Error>]).self) { group in
+    if wanted.count == 1, let (arm, indices) = wanted.first {
+      return [(arm, await pool.outcomes(of: indices.map { pairs[$0] }, arm: arm))]
+    }
+    return await withTaskGroup(of: (arm: Int, outcomes: [Result<ScorePair, any Error>]).self) { group in
       for (arm, indices) in wanted.sorted(by: { $0.key < $1.key }) {
         group.addTask { (arm, await pool.outcomes(of: indices.map { pairs[$0] }, arm: arm)) }
       }

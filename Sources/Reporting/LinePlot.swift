@@ -10,11 +10,17 @@ public struct LinePlot: Plot {
     public let x: [Double]
     public let y: [Double]
     public let band: Band?
+    /// Whether each value is marked by a point: for few values that were measured one by one.
+    public let hasPoints: Bool
+    /// A fitted line beside the measured one, drawn thin and dashed and without an entry in the legend.
+    public let fit: [Double]?
 
     /// - Parameters:
     ///   - x: in ascending order.
-    ///   - y: one a value of `x`, as have the two sides of `band`.
-    public init(name: String, x: [Double], y: [Double], band: Band? = nil) {
+    ///   - y: one a value of `x`, as have the two sides of `band`, and `fit`.
+    public init(
+      name: String, x: [Double], y: [Double], band: Band? = nil, hasPoints: Bool = false, fit: [Double]? = nil
+    ) {
       precondition(x.count == y.count, "series '\(name)' has \(x.count) x and \(y.count) y")
       precondition(
         band.map { $0.low.count == x.count && $0.high.count == x.count } ?? true,
@@ -22,7 +28,11 @@ public struct LinePlot: Plot {
       self.name = name
       self.x = x
       self.y = y
+      precondition(
+        fit.map { $0.count == x.count } ?? true, "series '\(name)' has \(x.count) x; its fit needs as many values")
       self.band = band
+      self.hasPoints = hasPoints
+      self.fit = fit
     }
   }
 
@@ -81,8 +91,13 @@ public struct LinePlot: Plot {
       let style =
         series[index].x.count == 1
         ? "with points pointtype 7 pointsize 0.6 linecolor rgb '\(color)'"
-        : "with lines linewidth 2 dashtype \(Self.dash(index)) linecolor rgb '\(color)'"
+        : "with \(series[index].hasPoints ? "linespoints pointtype 7 pointsize 0.6" : "lines") linewidth 2 "
+          + "dashtype \(Self.dash(index)) linecolor rgb '\(color)'"
       return "$series\(index) using 1:2 \(style) \(GnuplotScript.legendEntry(series[index].name))"
+    }
+    let fits = series.indices.filter { series[$0].fit != nil && series[$0].x.count > 1 }.map { index in
+      "$series\(index) using 1:\(series[index].columns.count) with lines linewidth 1 dashtype '-' "
+        + "linecolor rgb '\(Self.color(index))' notitle"
     }
     return GnuplotScript.assemble(
       name: name, title: title, xLabel: xLabel, yLabel: yLabel,
@@ -92,7 +107,7 @@ public struct LinePlot: Plot {
         return GnuplotScript.block(
           "$series\(index)", rows: GnuplotScript.thinned(each.x.count).map { row in columns.map { $0[row] } })
       },
-      curves: bands + edges + lines)
+      curves: bands + edges + fits + lines)
   }
 
   private static func color(_ index: Int) -> String {
@@ -107,7 +122,8 @@ public struct LinePlot: Plot {
 }
 
 extension LinePlot.Series {
-  fileprivate var columns: [[Double]] { [x, y] + (band.map { [$0.low, $0.high] } ?? []) }
+  /// The fit, where there is one, comes last.
+  fileprivate var columns: [[Double]] { [x, y] + (band.map { [$0.low, $0.high] } ?? []) + (fit.map { [$0] } ?? []) }
 }
 
 func requireFinite(_ values: [Double], series: String) throws(ReportingError) {

@@ -107,10 +107,9 @@ public struct ReplayStudy: Sendable {
   private func annotated(_ method: ReplayMethod, by source: (Int) -> LabelSource) async throws -> ReplayOutcome {
     let pool = try MeteredPool(try RecordedRewardModel.all(of: dataset))
     let annotator = PreferenceAnnotator(pool: pool)
-    var correctness: [Double] = []
-    for (index, pair) in dataset.pairs.enumerated() {
-      guard let label = pair.label else { continue }
-      correctness.append(try await annotator.annotate(pair, by: source(index)).correctness(label: label))
+    let annotations = try await annotator.annotate(dataset.pairs, by: dataset.pairs.indices.map(source))
+    let correctness = zip(dataset.pairs, annotations).compactMap { pair, annotation in
+      pair.label.map { annotation.correctness(label: $0) }
     }
     let pairs = Double(dataset.pairs.count)
     return outcome(
