@@ -98,7 +98,7 @@ let package = Package(
       "RemoteRewardModelsTests",
       [
         "Alignment", "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModelPools", "RewardModels",
-        "Routing", "Storage", .product(name: "Hummingbird", package: "hummingbird"),
+        "Routing", "Storage", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(
       "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],

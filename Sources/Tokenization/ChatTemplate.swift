@@ -13,6 +13,9 @@ public struct ChatTemplate: Sendable {
   /// The special tokens by their names in a template, e.g. `bos_token`.
   public let specialTokens: [String: String]
 
+  /// The token that begins every text, if the checkpoint has one.
+  public var beginningOfText: String? { specialTokens["bos_token"] }
+
   /// - Parameters:
   ///   - source: the template's text.
   ///   - name: where it comes from, for error texts.

@@ -1,0 +1,96 @@
+/// A reward model and its server, as error texts name them.
+public struct RemoteEndpoint: Hashable, Sendable, CustomStringConvertible {
+  public let model: String
+  /// Without the query, which may hold a secret.
+  public let url: String
+
+  public var description: String { "reward model '\(model)' at \(url)" }
+}
+
+/// A server's answer that is no success.
+public struct ServerRefusal: Hashable, Sendable {
+  public let status: Int
+  /// The server's own name for the error, e.g. "BadRequestError".
+  public let type: String?
+  /// The beginning of the server's text.
+  public let message: String
+  /// How long the server asks to wait.
+  public let retryAfter: Duration?
+
+  /// Whether the fault is the server's or passes, by status or by the type of a text-embeddings-inference server, which
+  /// reports a failed computation as 424 and spells types differently by release.
+  var isTransient: Bool {
+    [408, 429].contains(status) || status >= 500
+      || ["overloaded", "unhealthy", "backend"].contains(type?.lowercased() ?? "")
+  }
+
+  fileprivate var advice: String {
+    switch status {
+    case 300..<400: "redirects are not followed; give the URL that it leads to"
+    case 401, 403: "the server wants another token; name the environment variable that holds it"
+    case 404, 405: "check the path of the URL, the dialect and the name of the model"
+    case 429: "allow fewer calls or tokens"
+    case _ where isTransient: "see the server's log"
+    default: "the server does not take the request; check dialect, text length and texts a call"
+    }
+  }
+}
+
+/// What can go wrong with a reward model behind a server. No text shows the token.
+public enum RemoteRewardModelError: Error, Equatable, CustomStringConvertible {
+  /// The URL cannot be called.
+  case invalidURL(model: String, url: String, problem: String)
+  /// No address is known for the host.
+  case unresolvedHost(RemoteEndpoint, host: String)
+  /// Settings that contradict each other.
+  case invalidConfiguration(model: String, problem: String)
+  /// The environment variable is not set, or empty.
+  case missingToken(variable: String)
+  /// The token holds what no header may.
+  case unusableToken(variable: String)
+  /// No connection, or one that broke off.
+  case connection(RemoteEndpoint, problem: String)
+  case timeout(RemoteEndpoint, limit: Duration)
+  case refused(RemoteEndpoint, ServerRefusal)
+  /// The answer holds no score for each text.
+  case unusableAnswer(RemoteEndpoint, problem: String)
+  /// The server failed so often that it is not asked for a while.
+  case circuitOpen(RemoteEndpoint, failures: Int, rest: Duration, last: String)
+
+  /// Whether the same call may succeed later: the server or the network is at fault, not the request.
+  public var isTransient: Bool {
+    switch self {
+    case .connection, .timeout, .unusableAnswer: true
+    case .refused(_, let refusal): refusal.isTransient
+    default: false
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .invalidURL(let model, let url, let problem):
+      "reward model '\(model)': the URL '\(url)' cannot be used: \(problem)"
+    case .unresolvedHost(let endpoint, let host):
+      "\(endpoint): the host '\(host)' has no address; check its spelling and the network"
+    case .invalidConfiguration(let model, let problem):
+      "reward model '\(model)': \(problem)"
+    case .missingToken(let variable):
+      "the environment variable \(variable) is not set or empty; put the server's token there"
+    case .unusableToken(let variable):
+      "the token in the environment variable \(variable) holds a space, a line feed or another character that no "
+        + "header may hold; set it again"
+    case .connection(let endpoint, let problem):
+      "\(endpoint): no connection, or one that broke off (\(problem)); is the server running?"
+    case .timeout(let endpoint, let limit):
+      "\(endpoint): no answer within \(limit); raise the timeout or send fewer texts a call"
+    case .refused(let endpoint, let refusal):
+      "\(endpoint): the server answered \(refusal.status)\(refusal.type.map { " \($0)" } ?? "")"
+        + "\(refusal.message.isEmpty ? "" : ", \"\(refusal.message)\""); \(refusal.advice)"
+    case .unusableAnswer(let endpoint, let problem):
+      "\(endpoint): the answer cannot be used: \(problem); check the dialect and what the server runs"
+    case .circuitOpen(let endpoint, let failures, let rest, let last):
+      "\(endpoint): not asked, since \(failures) calls in a row failed; it is tried again after \(rest). "
+        + "The last failure: \(last)"
+    }
+  }
+}
