@@ -101,6 +101,8 @@ let package = Package(
         "Routing", "Storage", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(
+      "RewardModelPoolsTests", ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra"]),
+    tests(
       "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),
     tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),

@@ -11,9 +11,9 @@ import Storage
 /// A folder of pairs that no model has scored yet has an empty `scores.jsonl` and an empty list of models. `readPairs` reads
 /// it; reading it as a `PreferenceDataset` is an error that says so. Further fields are ignored.
 public enum DatasetFolder {
-  static func pairs(in folder: URL) -> URL { folder.appendingPathComponent("pairs.jsonl") }
-  static func scores(in folder: URL) -> URL { folder.appendingPathComponent("scores.jsonl") }
-  static func rewardModels(in folder: URL) -> URL { folder.appendingPathComponent("rms.json") }
+  package static func pairs(in folder: URL) -> URL { folder.appendingPathComponent("pairs.jsonl") }
+  package static func scores(in folder: URL) -> URL { folder.appendingPathComponent("scores.jsonl") }
+  package static func rewardModels(in folder: URL) -> URL { folder.appendingPathComponent("rms.json") }
 
   /// The pairs alone, which also a folder without scores has.
   ///
@@ -51,14 +51,16 @@ public enum DatasetFolder {
     return models
   }
 
-  /// `scores[arm][pair]`, nil where the file has none.
-  static func readScores(
-    _ folder: URL, pairs: [PreferencePair], rewardModels: [RewardModelDescription]
+  /// `scores[arm][pair]` of the lines of a `scores.jsonl`, nil where it has none; `file` is its name in error texts.
+  ///
+  /// - Throws: `StorageError`; `PreferenceDataError` for a score of another pair or model, and for a second one.
+  package static func scores(
+    _ bytes: [UInt8], file: String, pairs: [PreferencePair], rewardModels: [RewardModelDescription]
   ) throws -> [[ScorePair?]] {
     let pairIndex = Dictionary(uniqueKeysWithValues: pairs.enumerated().map { ($1.id, $0) })
     let armIndex = Dictionary(uniqueKeysWithValues: rewardModels.enumerated().map { ($1.name, $0) })
     var scores = [[ScorePair?]](repeating: Array(repeating: nil, count: pairs.count), count: rewardModels.count)
-    try JSONLines.read(DatasetFolder.scores(in: folder)) { record in
+    try JSONLines.read(bytes, file: file) { record in
       let id = try record.string("id")
       let name = try record.string("reward_model")
       let score = ScorePair(a: try record.finite("score_a"), b: try record.finite("score_b"))
@@ -73,6 +75,33 @@ public enum DatasetFolder {
     }
     return scores
   }
+
+  /// The content of `pairs.jsonl`.
+  package static func pairLines(_ pairs: [PreferencePair]) -> [UInt8] {
+    lines(pairs.lazy.map(\.json))
+  }
+
+  /// The lines of `scores.jsonl` for these scores, in their order.
+  package static func scoreLines(
+    _ scores: some Sequence<(pair: PreferencePair, rewardModel: RewardModelDescription, score: ScorePair)>
+  ) -> [UInt8] {
+    lines(
+      scores.lazy.map { pair, rewardModel, score in
+        .object([
+          "id": .string(pair.id), "reward_model": .string(rewardModel.name),
+          "score_a": .number(score.a), "score_b": .number(score.b),
+        ])
+      })
+  }
+
+  private static func lines(_ values: some Sequence<JSONValue>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for value in values {
+      value.append(to: &bytes)
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    return bytes
+  }
 }
 
 extension PreferenceDataset {
@@ -86,13 +115,15 @@ extension PreferenceDataset {
     let models = try DatasetFolder.readRewardModels(folder)
     let arms = try Self.arms(of: names ?? models.map(\.name), among: models)
     let pairs = try DatasetFolder.readPairs(folder)
-    let scores = try DatasetFolder.readScores(folder, pairs: pairs, rewardModels: models)
+    let file = DatasetFolder.scores(in: folder)
+    let scores = try DatasetFolder.scores(
+      AtomicFile.read(file), file: file.path, pairs: pairs, rewardModels: models)
     let complete = try arms.map { arm in
       let row = scores[arm].compactMap(\.self)
       guard row.count == pairs.count else {
         let first = scores[arm].firstIndex { $0 == nil } ?? 0
         throw PreferenceDataError.missingScores(
-          file: DatasetFolder.scores(in: folder).path, rewardModel: models[arm].name, count: pairs.count - row.count,
+          file: file.path, rewardModel: models[arm].name, count: pairs.count - row.count,
           pairs: pairs.count, firstID: pairs[first].id)
       }
       return row
@@ -106,22 +137,27 @@ extension PreferenceDataset {
   /// - Throws: `StorageError`; `PreferenceDataError` where what is written could not be read again.
   public func write(to folder: URL, replacing: Bool = false) throws {
     try checkReadable(in: folder)
-    try AtomicFolder.write(to: folder, replacing: replacing) { folder in
-      try Self.write(pairs.lazy.map(\.json), to: DatasetFolder.pairs(in: folder))
-      let scoreLines = pairs.indices.lazy.flatMap { pair in
-        rewardModels.indices.lazy.map { arm -> JSONValue in
-          let score = scores[arm][pair]
-          return .object([
-            "id": .string(pairs[pair].id), "reward_model": .string(rewardModels[arm].name),
-            "score_a": .number(score.a), "score_b": .number(score.b),
-          ])
-        }
-      }
-      try Self.write(scoreLines, to: DatasetFolder.scores(in: folder))
-      let models = rewardModels.enumerated().map { index, model in model.json(index: index) }
-      let document = JSONValue.object(["reward_models": .array(models)]).text(pretty: true) + "\n"
-      try AtomicFile.write(Data(document.utf8), to: DatasetFolder.rewardModels(in: folder))
-    }
+    try AtomicFolder.write(to: folder, replacing: replacing) { try writeFiles(in: $0) }
+  }
+
+  /// Writes the three files into a folder that exists, each in one step, over older ones.
+  ///
+  /// - Throws: `StorageError`; `PreferenceDataError` where what is written could not be read again.
+  package func write(into folder: URL) throws {
+    try checkReadable(in: folder)
+    try writeFiles(in: folder)
+  }
+
+  private func writeFiles(in folder: URL) throws {
+    try AtomicFile.write(Data(DatasetFolder.pairLines(pairs)), to: DatasetFolder.pairs(in: folder))
+    let scoreLines = DatasetFolder.scoreLines(
+      pairs.indices.lazy.flatMap { pair in
+        rewardModels.indices.lazy.map { arm in (pairs[pair], rewardModels[arm], scores[arm][pair]) }
+      })
+    try AtomicFile.write(Data(scoreLines), to: DatasetFolder.scores(in: folder))
+    let models = rewardModels.enumerated().map { index, model in model.json(index: index) }
+    let document = JSONValue.object(["reward_models": .array(models)]).text(pretty: true) + "\n"
+    try AtomicFile.write(Data(document.utf8), to: DatasetFolder.rewardModels(in: folder))
   }
 
   /// Throws what a reader of the written folder would have to throw.
@@ -144,14 +180,5 @@ extension PreferenceDataset {
         throw PreferenceDataError.scoreNotFinite(rewardModel: model.name, id: pairs[bad].id)
       }
     }
-  }
-
-  private static func write(_ lines: some Sequence<JSONValue>, to file: URL) throws {
-    var bytes: [UInt8] = []
-    for line in lines {
-      line.append(to: &bytes)
-      bytes.append(UInt8(ascii: "\n"))
-    }
-    try AtomicFile.write(Data(bytes), to: file)
   }
 }

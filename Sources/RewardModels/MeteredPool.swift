@@ -87,6 +87,20 @@ public actor MeteredPool {
     await finish(begin(pairs, arm: arm))
   }
 
+  /// Takes scores that one arm gave to pairs in an earlier run: their texts are not asked for again, and not counted.
+  ///
+  /// A text whose score the pool knows, or waits for, keeps that one.
+  public func remember(_ scores: [ScorePair], of pairs: [PreferencePair], arm: Int) {
+    precondition(models.indices.contains(arm), "arm \(arm) of a pool of \(models.count) reward models")
+    precondition(scores.count == pairs.count, "\(scores.count) scores for \(pairs.count) pairs")
+    for (pair, score) in zip(pairs, scores) {
+      for side in ResponseSide.allCases {
+        let key = key(ScoringRequest(pair, side: side), arm: arm)
+        if entries[arm][key] == nil { entries[arm][key] = .known(score[side]) }
+      }
+    }
+  }
+
   /// The entries of both responses of each pair; starts a call for those that are not there.
   private func begin(_ pairs: [PreferencePair], arm: Int) -> [Entry] {
     precondition(models.indices.contains(arm), "arm \(arm) of a pool of \(models.count) reward models")
@@ -97,7 +111,7 @@ public actor MeteredPool {
       let before = batch.requests.count
       for side in ResponseSide.allCases {
         let request = ScoringRequest(pair, side: side)
-        let key = Key(text: number(ScoredText(request)), variant: models[arm].variant(of: request))
+        let key = key(request, arm: arm)
         keys.append(key)
         guard entries[arm][key] == nil, positions[key] == nil else { continue }
         positions[key] = batch.requests.count
@@ -168,6 +182,10 @@ public actor MeteredPool {
               model: model, pairID: request.pairID, side: request.side, value: "\(score)"))
       }
     }
+  }
+
+  private func key(_ request: ScoringRequest, arm: Int) -> Key {
+    Key(text: number(ScoredText(request)), variant: models[arm].variant(of: request))
   }
 
   private func number(_ text: ScoredText) -> Int {

@@ -8,9 +8,10 @@ public struct RecordedRewardModel: RewardModel {
 
   /// The recording of one arm of `dataset`; O(pairs).
   ///
+  /// - Parameter name: what to call it; by default as the dataset does.
   /// - Throws: `duplicatePair`.
-  public init(_ dataset: PreferenceDataset, arm: Int) throws(RewardModelError) {
-    self.init(dataset, arm: arm, indexOfPair: try Self.indexOfPair(in: dataset))
+  public init(_ dataset: PreferenceDataset, arm: Int, name: String? = nil) throws(RewardModelError) {
+    self.init(dataset, arm: arm, name: name, indexOfPair: try Self.indexOfPair(in: dataset))
   }
 
   /// The recordings of all arms of `dataset`, in arm order, over one shared index; O(pairs).
@@ -21,22 +22,29 @@ public struct RecordedRewardModel: RewardModel {
     return dataset.rewardModels.indices.map { RecordedRewardModel(dataset, arm: $0, indexOfPair: indexOfPair) }
   }
 
-  private init(_ dataset: PreferenceDataset, arm: Int, indexOfPair: [String: Int]) {
+  private init(_ dataset: PreferenceDataset, arm: Int, name: String? = nil, indexOfPair: [String: Int]) {
     precondition(
       dataset.rewardModels.indices.contains(arm), "arm \(arm) of a pool of \(dataset.rewardModels.count) reward models")
-    name = dataset.rewardModels[arm].name
+    self.name = name ?? dataset.rewardModels[arm].name
     scores = dataset.scores[arm]
     self.indexOfPair = indexOfPair
   }
 
   /// - Throws: `RewardModelError.unknownPair`.
   public func scores(_ requests: [ScoringRequest]) throws -> [Double] {
-    try requests.map { request in
-      guard let score = recordedScore(request) else {
-        throw RewardModelError.unknownPair(model: name, pairID: request.pairID)
-      }
-      return score
+    try requests.map(score)
+  }
+
+  /// An unknown pair keeps no other from its score.
+  public func outcomes(_ requests: [ScoringRequest]) -> [ScoringOutcome] {
+    requests.map { request in Result { try score(request) } }
+  }
+
+  private func score(_ request: ScoringRequest) throws -> Double {
+    guard let score = recordedScore(request) else {
+      throw RewardModelError.unknownPair(model: name, pairID: request.pairID)
     }
+    return score
   }
 
   /// The recorded score's bits: a recording may give one text two scores (batch noise of the original run), and each

@@ -33,4 +33,12 @@ public enum AtomicFile {
     }
     try FileSystem.synchronize(target.deletingLastPathComponent().path)
   }
+
+  /// Removes a file, which may be gone already, and flushes its folder.
+  ///
+  /// - Throws: `StorageError.system`.
+  public static func remove(_ url: URL) throws {
+    guard unlink(url.path) == 0 || errno == ENOENT else { throw FileSystem.failure("remove", url.path) }
+    try FileSystem.synchronize(url.deletingLastPathComponent().path)
+  }
 }

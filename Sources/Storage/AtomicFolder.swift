@@ -43,7 +43,7 @@ public enum AtomicFolder {
     try FileSystem.rename(temporary.path, to: target.path)
   }
 
-  private static func makeFolder(_ url: URL, intermediates: Bool) throws {
+  static func makeFolder(_ url: URL, intermediates: Bool) throws {
     let missing = sequence(first: url) { $0.path == "/" ? nil : $0.deletingLastPathComponent() }
       .prefix { !FileManager.default.fileExists(atPath: $0.path) }
     for folder in Array(missing).reversed() {

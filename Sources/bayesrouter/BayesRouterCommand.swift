@@ -6,6 +6,6 @@ struct BayesRouterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bayesrouter", abstract: "Bayesian routing of reward models.",
     subcommands: [
-      Info.self, Import.self, Synthesize.self, Tokenize.self, Inspect.self, Forward.self, Encode.self,
+      Info.self, Import.self, Synthesize.self, Tokenize.self, Inspect.self, Forward.self, Encode.self, Collect.self,
     ])
 }

@@ -39,6 +39,20 @@ import Testing
     #expect(await pool.usage[0].scores == 3)
   }
 
+  @Test func rememberedTextsAreNeitherAskedForNorCounted() async throws {
+    let model = CountingModel(name: "rm")
+    let pool = try MeteredPool([CountingModel(name: "other"), model])
+    await pool.remember([ScorePair(a: -1, b: -2)], of: [pair("earlier", "shared", "left")], arm: 1)
+    #expect(try await pool.scores(of: pair("p", "right!", "shared"), arm: 1) == ScorePair(a: 6, b: -1))
+    #expect(await model.requests.map(\.response) == ["right!"])
+    let usage = await pool.usage[1]
+    #expect(usage.calls == 1 && usage.scores == 1)
+    // What the pool knows stays, and another arm knows nothing of it.
+    await pool.remember([ScorePair(a: 0, b: 0)], of: [pair("later", "right!", "left")], arm: 1)
+    #expect(try await pool.scores(of: pair("q", "right!", "left"), arm: 1) == ScorePair(a: 6, b: -2))
+    #expect(try await pool.scores(of: pair("q", "shared", "left"), arm: 0) == ScorePair(a: 6, b: 4))
+  }
+
   @Test func equalResponsesOfOnePairAreScoredOnce() async throws {
     let model = CountingModel(name: "rm")
     let pool = try MeteredPool([model])

@@ -32,6 +32,14 @@ import Testing
     #expect(text.contains("'m1'") && text.contains("'three'"))
   }
 
+  @Test func anUnknownPairKeepsNoOtherFromItsScore() throws {
+    let model = try RecordedRewardModel(dataset, arm: 1, name: "renamed")
+    let outcomes = model.outcomes(
+      [pair("three", "x", "y"), dataset.pairs[0]].map { ScoringRequest($0, side: .b) })
+    #expect(throws: RewardModelError.unknownPair(model: "renamed", pairID: "three")) { try outcomes[0].get() }
+    #expect(try outcomes[1].get() == -2)
+  }
+
   @Test func duplicatePairIsRefused() {
     let twice = PreferenceDataset(
       pairs: [pair("one", "x", "y"), pair("one", "x", "z")], rewardModels: [RewardModelDescription(name: "m")],

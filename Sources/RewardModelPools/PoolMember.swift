@@ -1,0 +1,47 @@
+import PreferenceData
+import Storage
+
+extension ScoreCollection.Member {
+  /// The entry of a pool file; the model itself is made when it has pairs to score.
+  ///
+  /// - Parameter serverChunksInFlight: chunks of pairs that a server is asked about at one time. Other kinds compute
+  ///   here, one chunk after the other.
+  public init(_ entry: PoolEntry, serverChunksInFlight: Int = 4) {
+    self.init(
+      RewardModelDescription(
+        name: entry.name, huggingFaceID: entry.huggingFaceID, parameters: entry.parameters),
+      identity: entry.identity, pricePerThousandTokens: entry.pricePerThousandTokens,
+      chunksInFlight: entry.kind.isServer ? serverChunksInFlight : 1, makeModel: { try entry.makeRewardModel() })
+  }
+}
+
+extension PoolEntry {
+  /// All that scores depend on; not prices, limits and tokens.
+  fileprivate var identity: JSONObject {
+    var object: JSONObject = ["kind": .string(kind.rawValue)]
+    switch source {
+    case .transformer(let checkpoint, let precision, let maxTokens):
+      object.append("path", .string(checkpoint.path))
+      object.append("precision", .string(precision.rawValue))
+      if let maxTokens { object.append("max_tokens", .integer(maxTokens)) }
+    case .recorded(let folder, let rewardModel):
+      object.append("path", .string(folder.path))
+      object.append("reward_model", .string(rewardModel))
+    case .server(let server):
+      object.append("url", .string(server.url.absoluteString))
+      if let model = server.model { object.append("model", .string(model)) }
+      object.append("template", .string(server.template.text))
+    }
+    return object
+  }
+}
+
+extension PoolEntry.Template {
+  fileprivate var text: String {
+    switch self {
+    case .checkpoint(let folder): folder.path
+    case .messages: "messages"
+    case .dialogue: "dialogue"
+    }
+  }
+}
