@@ -98,10 +98,11 @@ let package = Package(
       "RemoteRewardModelsTests",
       [
         "Alignment", "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModelPools", "RewardModels",
-        "Routing", "Storage", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
+        "Routing", "Storage", "Tokenization", "Transformers", .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(
-      "RewardModelPoolsTests", ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra"]),
+      "RewardModelPoolsTests",
+      ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra", "Transformers"]),
     tests(
       "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),

@@ -47,7 +47,7 @@ struct ScalingBench {
       try await body()
       return (clock.now - start).seconds
     }
-    let first = ResponseSide.allCases.map { ScoringRequest(inputs.calibrationPairs[0], side: $0) }
+    let first = ScoringRequest.both(of: inputs.calibrationPairs[0])
     var times: [(cold: Double, warm: Double)] = []
     var calibration: [[ScorePair]] = []
     var bar = ProgressBar("first calls", total: inputs.models.count, unit: "models")

@@ -78,6 +78,9 @@ public struct HTTPRewardModel: RewardModel {
     jitter = Jitter(seed: configuration.seed)
   }
 
+  /// `warnings`, which concern the text of every request.
+  public func warnings(for requests: [ScoringRequest]) -> [String] { warnings }
+
   /// Checks before any work that the server's host has an address; sends it nothing.
   ///
   /// - Throws: `RemoteRewardModelError.unresolvedHost`.

@@ -1,4 +1,3 @@
-import PreferenceData
 import RewardModels
 import Tokenization
 
@@ -65,15 +64,5 @@ struct ModelInput: Sendable {
   /// Empty for messages.
   var text: String {
     if case .text(let text) = content { text } else { "" }
-  }
-}
-
-extension ScoringRequest {
-  /// The turns before the response.
-  fileprivate var promptMessages: [ChatMessage] {
-    switch prompt {
-    case .text(let text): [ChatMessage(role: "user", content: text)]
-    case .messages(let messages): messages.map { ChatMessage(role: $0.role, content: $0.content) }
-    }
   }
 }

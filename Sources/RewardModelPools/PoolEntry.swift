@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import RewardModels
 import Storage
 
 /// A reward model as a pool file describes it; see `PoolFile` for the format.
@@ -21,7 +22,7 @@ public struct PoolEntry: Hashable, Sendable {
 
   /// What only entries of some kinds have.
   public enum Source: Hashable, Sendable {
-    case transformer(checkpoint: URL, precision: Precision, maxTokens: Int?)
+    case transformer(checkpoint: URL, text: DialogueText.Kind, precision: Precision, maxTokens: Int?)
     case recorded(folder: URL, rewardModel: String)
     case server(Server)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import RewardModels
 import Storage
 import Yams
 
@@ -25,6 +26,7 @@ import Yams
 ///       - name: small
 ///         kind: transformer
 ///         path: checkpoints/small        # the checkpoint's folder
+///         template: chat                 # optional: chat, the checkpoint's own template, or dialogue
 ///         precision: float32             # optional: float32 or bfloat16
 ///         max_tokens: 2048               # optional
 ///       - name: judged-before
@@ -107,6 +109,7 @@ private struct PoolEntryReader {
     case .transformer:
       .transformer(
         checkpoint: try existingFolder("path", with: ["config.json"], what: "is no checkpoint: it has no"),
+        text: try record.optionalChoice("template") ?? .chat,
         precision: try record.optionalChoice("precision") ?? .float32, maxTokens: try record.count("max_tokens"))
     case .recorded:
       .recorded(
@@ -192,7 +195,7 @@ extension PoolEntry.Kind {
   fileprivate var keys: [String] {
     let own =
       switch self {
-      case .transformer: ["path", "precision", "max_tokens"]
+      case .transformer: ["path", "template", "precision", "max_tokens"]
       case .recorded: ["path", "reward_model"]
       case .vllmClassify, .vllmPooling, .tei, .openRLHF, .sglang: ["url", "model", "template", "token_env", "limits"]
       }

@@ -1,17 +1,21 @@
 import PreferenceData
 import Storage
+import Transformers
 
 extension ScoreCollection.Member {
   /// The entry of a pool file; the model itself is made when it has pairs to score.
   ///
-  /// - Parameter serverChunksInFlight: chunks of pairs that a server is asked about at one time. Other kinds compute
-  ///   here, one chunk after the other.
-  public init(_ entry: PoolEntry, serverChunksInFlight: Int = 4) {
+  /// - Parameters:
+  ///   - queue: shared by the models that compute in this process.
+  ///   - serverChunksInFlight: chunks of pairs that a server is asked about at one time. Other kinds compute here, one
+  ///     chunk after the other.
+  public init(_ entry: PoolEntry, queue: ForwardQueue, serverChunksInFlight: Int = 4) {
     self.init(
       RewardModelDescription(
         name: entry.name, huggingFaceID: entry.huggingFaceID, parameters: entry.parameters),
       identity: entry.identity, pricePerThousandTokens: entry.pricePerThousandTokens,
-      chunksInFlight: entry.kind.isServer ? serverChunksInFlight : 1, makeModel: { try entry.makeRewardModel() })
+      chunksInFlight: entry.kind.isServer ? serverChunksInFlight : 1,
+      makeModel: { try await entry.makeRewardModel(queue: queue) })
   }
 }
 
@@ -20,8 +24,9 @@ extension PoolEntry {
   fileprivate var identity: JSONObject {
     var object: JSONObject = ["kind": .string(kind.rawValue)]
     switch source {
-    case .transformer(let checkpoint, let precision, let maxTokens):
+    case .transformer(let checkpoint, let text, let precision, let maxTokens):
       object.append("path", .string(checkpoint.path))
+      object.append("template", .string(text.rawValue))
       object.append("precision", .string(precision.rawValue))
       if let maxTokens { object.append("max_tokens", .integer(maxTokens)) }
     case .recorded(let folder, let rewardModel):

@@ -21,11 +21,11 @@ public struct ScoreCollection: Sendable {
     /// Chunks of pairs that the model is asked about at one time.
     public let chunksInFlight: Int
     /// Makes the model, if it has pairs to score.
-    public let makeModel: @Sendable () throws -> any RewardModel
+    public let makeModel: @Sendable () async throws -> any RewardModel
 
     public init(
       _ description: RewardModelDescription, identity: JSONObject, pricePerThousandTokens: Double = 0,
-      chunksInFlight: Int = 1, makeModel: @escaping @Sendable () throws -> any RewardModel
+      chunksInFlight: Int = 1, makeModel: @escaping @Sendable () async throws -> any RewardModel
     ) {
       precondition(chunksInFlight > 0, "\(chunksInFlight) chunks in flight score nothing")
       self.description = description
@@ -81,13 +81,23 @@ public struct ScoreCollection: Sendable {
   ///
   /// All models are made before the first is asked. To be called once; open the folder again for another try.
   ///
-  /// - Parameter progress: told how many pairs x models more are done with, failed ones too.
+  /// - Parameters:
+  ///   - progress: told how many pairs x models more are done with, failed ones too.
+  ///   - warn: told what seems wrong with how a model reads the pairs, before the first is asked.
   /// - Throws: what keeps a model from being made; `StorageError`; `CancellationError` where the task is cancelled,
   ///   once the calls under way have returned and their scores are kept.
-  public func run(progress: @escaping @Sendable (Int) async -> Void = { _ in }) async throws -> CollectionReport {
+  public func run(
+    progress: @escaping @Sendable (Int) async -> Void = { _ in }, warn: (String) -> Void = { _ in }
+  ) async throws -> CollectionReport {
     guard let folder else { return report(usage: [:], failures: [:]) }
     let arms = members.indices.filter { known[$0].contains { $0 == nil } }
-    let models = try arms.map { try members[$0].makeModel() }
+    var models: [any RewardModel] = []
+    for arm in arms {
+      let model = try await members[arm].makeModel()
+      let missing = pairs.indices.lazy.filter { known[arm][$0] == nil }
+      for warning in model.warnings(for: missing.flatMap { ScoringRequest.both(of: pairs[$0]) }) { warn(warning) }
+      models.append(model)
+    }
     try folder.begin()
     let ledger = ScoreLedger(
       pairs: pairs, rewardModels: members.map(\.description), known: known, journal: folder.journal,

@@ -24,6 +24,10 @@ public protocol RewardModel: Sendable {
   /// By default the estimate of `ScoringRequest.estimatedTokens`; a model that has a tokenizer counts.
   func tokens(in request: ScoringRequest) -> Int
 
+  /// What seems wrong with how the model would read these requests although it can, a line each; by default nothing. Nothing
+  /// is scored.
+  func warnings(for requests: [ScoringRequest]) -> [String]
+
   /// Tells requests of equal text apart where the model's score depends on more than the text; by default 0 for all.
   ///
   /// The pool scores two requests once if both text and variant are equal.
@@ -47,6 +51,7 @@ extension RewardModel {
   }
 
   public func tokens(in request: ScoringRequest) -> Int { request.estimatedTokens }
+  public func warnings(for requests: [ScoringRequest]) -> [String] { [] }
   public func variant(of request: ScoringRequest) -> UInt64 { 0 }
 }
 
@@ -67,6 +72,11 @@ public struct ScoringRequest: Hashable, Sendable {
 
   public init(_ pair: PreferencePair, side: ResponseSide) {
     self.init(pairID: pair.id, side: side, prompt: pair.prompt, response: pair.response(side))
+  }
+
+  /// Those of A and B.
+  public static func both(of pair: PreferencePair) -> [ScoringRequest] {
+    ResponseSide.allCases.map { ScoringRequest(pair, side: $0) }
   }
 
   /// The UTF-8 bytes of prompt (roles and contents of a conversation) and response over four, rounded up.

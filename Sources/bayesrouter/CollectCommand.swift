@@ -65,13 +65,14 @@ struct Collect: AsyncParsableCommand {
   func run() async throws {
     let entries = try PoolFile(contentsOf: URL(fileURLWithPath: pool)).entries
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
+    let queue = ForwardQueue()
     let collection = try ScoreCollection(
-      pairs, members: entries.map { ScoreCollection.Member($0, serverChunksInFlight: inFlight) },
+      pairs, members: entries.map { ScoreCollection.Member($0, queue: queue, serverChunksInFlight: inFlight) },
       folder: URL(fileURLWithPath: out), chunkSize: chunk)
     tell(collection, all: pairs.count * entries.count)
 
     let progress = ProgressMeter(total: collection.missing)
-    let report = try await collection.run { await progress.advance(by: $0) }
+    let report = try await collection.run(progress: { await progress.advance(by: $0) }, warn: warn)
     await progress.finish()
     print(json ? report.json(folder: out).text(pretty: true) : report.text)
     if !collection.isFinished, report.isComplete, !json { print("\nwrote \(out): \(pairs.count) pairs") }

@@ -4,6 +4,7 @@ import PreferenceData
 import RewardModelPools
 import RewardModels
 import Testing
+import Transformers
 
 @Suite struct PoolFileTests {
   /// Eleven lines, to be damaged one at a time.
@@ -76,7 +77,7 @@ import Testing
       #expect(far.limits.tokensPerMinute == 200_000 && far.limits.timeoutSeconds == 60)
       #expect(far.limits.retries == 0 && far.limits.batch == 32)
       #expect(tei.template == .dialogue && tei.limits.batch == 4 && tei.limits.concurrency == nil)
-      guard case .transformer(let checkpoint, let precision, let maxTokens) = entries[2].source else {
+      guard case .transformer(let checkpoint, .chat, let precision, let maxTokens) = entries[2].source else {
         Issue.record("this is a transformer")
         return
       }
@@ -98,7 +99,7 @@ import Testing
       }
       #expect(template.path == folder.appendingPathComponent("template").standardizedFileURL.path)
       #expect(server.model == nil && server.tokenVariable == nil)
-      guard case .transformer(_, .float32, nil) = entries[1].source, case .recorded(_, "old") = entries[2].source
+      guard case .transformer(_, .chat, .float32, nil) = entries[1].source, case .recorded(_, "old") = entries[2].source
       else {
         Issue.record("a transformer in float32 and a recording of the entry's name")
         return
@@ -251,11 +252,12 @@ import Testing
       try dataset.write(to: folder.appendingPathComponent("data"))
       try write(text, to: folder.appendingPathComponent("pool.yaml"))
       let entries = try PoolFile(contentsOf: folder.appendingPathComponent("pool.yaml")).entries
-      let model = try entries[0].makeRewardModel()
+      let model = try await entries[0].makeRewardModel(queue: ForwardQueue())
       #expect(model.name == "mine")
       #expect(
         try await model.scores([.init(dataset.pairs[0], side: .a), .init(dataset.pairs[0], side: .b)]) == [3, 4])
-      let error = try #require(throws: PoolError.self) { try entries[1].makeRewardModel() }
+      let error = try #require(
+        await #expect(throws: PoolError.self) { try await entries[1].makeRewardModel(queue: ForwardQueue()) })
       #expect(error.description.contains("line 3, reward model 'z'") && error.description.contains("x, y"))
     }
   }

@@ -58,7 +58,7 @@ struct DialogueReader: Sendable {
   /// The token that begins every text, if there is one: `bos_token` of the chat template, else the first that the
   /// tokenizer adds.
   var firstToken: Int32? {
-    if case .chat(let template) = text, let token = template.specialTokens["bos_token"] {
+    if case .chat(let template) = text, let token = template.beginningOfText {
       return tokenizer.id(of: token).map(Int32.init)
     }
     return tokenizer.encode("", truncation: .none).ids.first
@@ -77,7 +77,7 @@ struct DialogueReader: Sendable {
 
 extension ScoringRequest {
   /// The turns before the response.
-  var promptMessages: [ChatMessage] {
+  package var promptMessages: [ChatMessage] {
     switch prompt {
     case .text(let text): [ChatMessage(role: "user", content: text)]
     case .messages(let messages): messages.map { ChatMessage(role: $0.role, content: $0.content) }
