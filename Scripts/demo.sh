@@ -1,7 +1,8 @@
 #!/bin/sh
 # demo.sh [--data DIR] [--out RUN] [options of router-bench replay]
-# Sets up, builds in release, and compares every way to choose a reward model over the pairs of DIR, or of a synthetic dataset
-# that it makes. Prints a table; RUN (runs/demo-TIME by default) receives tables and plots.
+# Sets up, builds in release, compares every way to choose a reward model over the pairs of DIR, or over synthetic ones, and then
+# measures what a pair costs with 4 to 8 reward models. Prints tables; RUN (runs/demo-TIME by default) and RUN-scaling receive them
+# with plots.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 data=
@@ -9,7 +10,7 @@ out=runs/demo-$(date +%Y%m%d-%H%M%S)
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,4s/^# \{0,1\}//p' "$0"
+    sed -n '2,5s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
   --data | --out)
@@ -26,16 +27,17 @@ while [ $# -gt 0 ]; do
 done
 cd "$root"
 Scripts/setup.sh
-swift build -c release --product bayesrouter
+# This product alone: the command line would bring a network stack to compile.
 swift build -c release --product router-bench
-build=$(swift build -c release --show-bin-path)
+bench=$(swift build -c release --show-bin-path)/router-bench
 
-echo
-"$build/bayesrouter" info
+printf '\n== Which reward model to ask\n\n'
 if [ -z "$data" ]; then
-  data=$out-data
-  printf '\nNo --data: a SYNTHETIC dataset, made in %s. Its accuracies say nothing about real reward models.\n\n' "$data"
-  "$build/bayesrouter" synthesize --out "$data"
+  printf 'No --data: SYNTHETIC judgements. Their accuracies say nothing about real reward models.\n\n'
+  "$bench" replay --synthetic 2000x6 --out "$out" "$@"
+else
+  "$bench" replay --data "$data" --out "$out" "$@"
 fi
-echo
-exec "$build/router-bench" replay --data "$data" --out "$out" "$@"
+
+printf '\n== What a pair costs: one reward model against all\n\n'
+exec "$bench" scaling --rms 4-8 --pairs 6 --batch 2 --seeds 2 --up-to 64 --out "$out-scaling"

@@ -5,7 +5,7 @@ public enum CostPolicy: Sendable, Hashable, Codable {
   /// kappa itself, in units of the score.
   case fixed(kappa: Double)
   /// The mean price a pair to keep, in the unit of the prices; kappa starts at 0.
-  case budget(_ price: Double, step: Double = 0.05)
+  case budget(_ price: Double, step: Double = 1)
 }
 
 /// Weighs what an arm is likely to earn against what it costs: the arm of highest utility is chosen,
@@ -16,12 +16,13 @@ public enum CostPolicy: Sendable, Hashable, Codable {
 /// earn more than a free one to be chosen. With kappa = 0 the decisions, and the draws behind them, are exactly the base
 /// router's.
 ///
-/// In budget mode kappa is the multiplier of the constraint "mean price = budget", found by dual ascent after each batch:
+/// In budget mode kappa is the multiplier of the constraint "mean price = budget", found by dual ascent after each batch, with
+/// steps that shrink as it settles:
 ///
-///     kappa <- max(0, kappa + step (sum over the batch of (price - budget)) / p)
+///     kappa <- max(0, kappa + step / sqrt(t) (sum over the batch of (price - budget)) / p),   t pairs decided so far
 ///
-/// so that over T pairs the mean price exceeds the budget by at most kappa_T p / (step T). Utilities of a base router that
-/// explores apart from its scores (epsilon-greedy) lose that exploration.
+/// so that over T pairs the mean price exceeds the budget by at most kappa_T p / (step sqrt(T)); in practice by much less. Utilities
+/// of a base router that explores apart from its scores (epsilon-greedy) lose that exploration.
 ///
 /// Sources: none of the paper, which leaves cost open; the dual update is that of online linear programs, e.g. Agrawal, Devanur,
 /// "Linear Contextual Bandits with Knapsacks", NeurIPS 2016.
@@ -32,6 +33,7 @@ public struct CostAwareRouter<Base: Router>: Router {
   public let policy: CostPolicy
   /// The weight of the price now.
   public private(set) var kappa: Double
+  private var decided = 0
 
   public var armCount: Int { base.armCount }
 
@@ -73,9 +75,10 @@ public struct CostAwareRouter<Base: Router>: Router {
       let utilities = zip(decision.scores, prices).map { $0 - kappa * $1 / dearest }
       return Decision(arm: highestIndex(utilities, using: &generator), scores: utilities)
     }
-    if case .budget(let budget, let step) = policy {
+    decided += decisions.count
+    if case .budget(let budget, let step) = policy, decided > 0 {
       let excess = decisions.reduce(0) { $0 + prices[$1.arm] - budget }
-      kappa = max(0, kappa + step * excess / dearest)
+      kappa = max(0, kappa + step / Double(decided).squareRoot() * excess / dearest)
     }
     return decisions
   }
