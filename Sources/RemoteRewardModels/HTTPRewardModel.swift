@@ -158,7 +158,7 @@ public struct HTTPRewardModel: RewardModel {
     } catch let error as RemoteRewardModelError {
       switch error {
       case .circuitOpen: break
-      case _ where error.isTransient: await breaker.failed(pass, error)
+      case _ where error.isServersFault: await breaker.failed(pass, error)
       // A server that finds fault with the request is there.
       default: await breaker.succeeded()
       }

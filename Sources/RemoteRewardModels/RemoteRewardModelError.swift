@@ -17,11 +17,13 @@ public struct ServerRefusal: Hashable, Sendable {
   /// How long the server asks to wait.
   public let retryAfter: Duration?
 
-  /// Whether the fault is the server's or passes, by status or by the type of a text-embeddings-inference server, which
-  /// reports a failed computation as 424 and spells types differently by release.
-  var isTransient: Bool {
-    [408, 429].contains(status) || status >= 500
-      || ["overloaded", "unhealthy", "backend"].contains(type?.lowercased() ?? "")
+  /// Whether the same call may succeed later: of the 4xx, only 408 and 429.
+  var isTransient: Bool { [408, 429].contains(status) || status >= 500 }
+
+  /// Whether the server is at fault and not the request, by status or by the type of a text-embeddings-inference server,
+  /// which reports a failed computation as 424 and spells types differently by release.
+  var isServersFault: Bool {
+    isTransient || ["overloaded", "unhealthy", "backend"].contains(type?.lowercased() ?? "")
   }
 
   fileprivate var advice: String {
@@ -30,7 +32,7 @@ public struct ServerRefusal: Hashable, Sendable {
     case 401, 403: "the server wants another token; name the environment variable that holds it"
     case 404, 405: "check the path of the URL, the dialect and the name of the model"
     case 429: "allow fewer calls or tokens"
-    case _ where isTransient: "see the server's log"
+    case _ where isServersFault: "see the server's log"
     default: "the server does not take the request; check dialect, text length and texts a call"
     }
   }
@@ -64,6 +66,12 @@ public enum RemoteRewardModelError: Error, Equatable, CustomStringConvertible {
     case .refused(_, let refusal): refusal.isTransient
     default: false
     }
+  }
+
+  /// Whether it tells that the server is down or failing, which a circuit breaker counts.
+  var isServersFault: Bool {
+    if case .refused(_, let refusal) = self { return refusal.isServersFault }
+    return isTransient
   }
 
   public var description: String {

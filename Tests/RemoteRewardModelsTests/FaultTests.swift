@@ -57,12 +57,15 @@ import Testing
     }
   }
 
-  @Test func typesOfTheServerThatMayPassAreComparedWithoutCase() {
+  /// A failed computation of text-embeddings-inference is a 4xx and not tried again, but counts against the server.
+  @Test func typesThatBlameTheServerAreComparedWithoutCase() {
     for type in ["Backend", "backend", "Overloaded", "unhealthy"] {
-      #expect(ServerRefusal(status: 424, type: type, message: "", retryAfter: nil).isTransient)
+      let refusal = ServerRefusal(status: 424, type: type, message: "", retryAfter: nil)
+      #expect(refusal.isServersFault && !refusal.isTransient)
     }
     for type in ["Validation", "Tokenizer", nil] {
-      #expect(!ServerRefusal(status: 422, type: type, message: "", retryAfter: nil).isTransient)
+      let refusal = ServerRefusal(status: 422, type: type, message: "", retryAfter: nil)
+      #expect(!refusal.isServersFault && !refusal.isTransient)
     }
   }
 
