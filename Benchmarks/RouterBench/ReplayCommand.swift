@@ -47,8 +47,8 @@ struct Replay: AsyncParsableCommand {
   var normalizer: RewardNormalizer.Method = .none
   @Option(
     help: """
-      none; offline:F, prior means from a fraction F of the pairs with all models' judgements, which are then not replayed; or \
-      offline:DIR, from a router saved by an earlier run.
+      none; offline:F, prior means from a fraction F of the pairs with all models' judgements, which are then not replayed, and beside \
+      them whole posteriors of the same pairs (thompson-laplace); or offline:DIR, means from a router saved by an earlier run.
       """)
   var prior: ReplayPrior = .none
   @Option(help: "hashed, the n-gram context; or none, where only the intercept is left.")

@@ -42,13 +42,21 @@ struct ReplayInputs {
     costMethods = command.cost.methods
 
     let given = command.methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    methodNames = given ?? ReplayMethod.names.filter { $0 != "thompson-prior" || command.prior != .none }
+    let hasPairs = if case .fraction = command.prior { true } else { false }
+    methodNames =
+      given
+      ?? ReplayMethod.names.filter {
+        ($0 != "thompson-prior" || command.prior != .none) && ($0 != "thompson-laplace" || hasPairs)
+      }
     for name in methodNames where ReplayMethod.named(name, armCount: 1) == nil {
       throw ValidationError(
         "--methods: there is no method '\(name)'; choose from \(ReplayMethod.names.joined(separator: ", "))")
     }
     guard command.prior != .none || !methodNames.contains("thompson-prior") else {
       throw ValidationError("--methods thompson-prior needs --prior offline:…")
+    }
+    guard hasPairs || !methodNames.contains("thompson-laplace") else {
+      throw ValidationError("--methods thompson-laplace needs --prior offline:F, with a fraction F of the pairs")
     }
 
     let checkpoint = try command.encoder.map {
@@ -134,6 +142,11 @@ struct ReplayInputs {
     return try ReplayStudy(
       world: world, configuration: configuration, priors: priors,
       offlinePriors: try offlineMeans(pool: pool, priors: priors, configuration: configuration),
+      offlinePosteriors: try offlinePairs.isEmpty
+        ? nil
+        : offlinePosteriors(
+          dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
+          contexts: contexts.selectingRows(offlinePairs), prior: transform.prior(variance: 1)),
       prices: prices.map { prices in pool.map { prices[$0] } })
   }
 

@@ -19,7 +19,7 @@ struct ReplayPlots {
     if let regret { plots.append(("regret", regret)) }
     if let frontier { plots.append(("frontier", frontier)) }
     for outcome in result.outcomes
-    where !outcome.traces.isEmpty && ["thompson", "thompson-prior"].contains(outcome.title) {
+    where !outcome.traces.isEmpty && ["thompson", "thompson-prior", "thompson-laplace"].contains(outcome.title) {
       plots.append(("arm-shares-\(outcome.title)", armShares(outcome)))
     }
     return plots.map { name, plot in

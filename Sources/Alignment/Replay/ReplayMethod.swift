@@ -19,6 +19,8 @@ public enum ReplayMethod: Sendable, Hashable {
   case thompson
   /// The paper's router with prior means from offline data.
   case thompsonPrior
+  /// The paper's router started from whole offline posteriors, mean and covariance, with evidence-maximised variances.
+  case thompsonLaplace
   /// The paper's router with prior mean 0, its choice weighed against the price of a call.
   case costAware(CostPolicy)
   /// The reward model that is best over all pairs, known in hindsight.
@@ -32,7 +34,7 @@ public enum ReplayMethod: Sendable, Hashable {
   /// settings, and the best single model has its own row already.
   public static let names = [
     "single", "random", "majority", "mean", "uncertainty", "linucb", "epsilon-greedy", "thompson", "thompson-prior",
-    "domain-best", "oracle",
+    "thompson-laplace", "domain-best", "oracle",
   ]
 
   /// The methods behind a command-line name; nil for an unknown one.
@@ -47,6 +49,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case "epsilon-greedy": [.epsilonGreedy]
     case "thompson": [.thompson]
     case "thompson-prior": [.thompsonPrior]
+    case "thompson-laplace": [.thompsonLaplace]
     case "domain-best": [.domainBest]
     case "oracle": [.oracle]
     default: nil
@@ -65,6 +68,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case .epsilonGreedy: "epsilon-greedy"
     case .thompson: "thompson"
     case .thompsonPrior: "thompson-prior"
+    case .thompsonLaplace: "thompson-laplace"
     case .costAware(.fixed(let kappa)): "thompson kappa \(kappa)"
     case .costAware(.budget(let price, _)): "thompson budget \(price)"
     case .bestSingle: "best single (hindsight)"
@@ -83,7 +87,7 @@ public enum ReplayMethod: Sendable, Hashable {
   /// Whether it chooses arms one pair at a time and learns from what they earn.
   public var learns: Bool {
     switch self {
-    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .costAware: true
+    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .thompsonLaplace, .costAware: true
     default: false
     }
   }

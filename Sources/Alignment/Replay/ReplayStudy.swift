@@ -29,13 +29,15 @@ public struct ReplayStudy: Sendable {
   /// The priors of `.thompson`, `.epsilonGreedy` and, with their offline means, of `.thompsonPrior`; one an arm.
   public let priors: [GaussianPrior]
   public let offlinePriors: [GaussianPrior]?
+  /// Where `.thompsonLaplace` starts from; one an arm.
+  public let offlinePosteriors: [LinearGaussianPosterior]?
   /// The price of a call to each arm, where it matters.
   public let prices: [Double]?
 
   /// - Throws: `AlignmentError.setting`.
   public init(
     world: ReplayWorld, configuration: ReplayConfiguration, priors: [GaussianPrior], offlinePriors: [GaussianPrior]?,
-    prices: [Double]? = nil
+    offlinePosteriors: [LinearGaussianPosterior]? = nil, prices: [Double]? = nil
   ) throws(AlignmentError) {
     try configuration.validate()
     precondition(priors.count == world.dataset.rewardModels.count, "one prior an arm")
@@ -43,7 +45,9 @@ public struct ReplayStudy: Sendable {
     self.world = world
     self.configuration = configuration
     self.priors = priors
+    precondition(offlinePosteriors.map { $0.count == priors.count } ?? true, "one offline posterior an arm")
     self.offlinePriors = offlinePriors
+    self.offlinePosteriors = offlinePosteriors
     precondition(prices.map { $0.count == priors.count } ?? true, "one price an arm")
     self.prices = prices
   }
@@ -84,7 +88,7 @@ public struct ReplayStudy: Sendable {
       }
       let share = 1 / Double(arms.count)
       return outcome(method, correctness: expected, callsOfArms: arms.map { _ in share })
-    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .costAware:
+    case .linUCB, .epsilonGreedy, .thompson, .thompsonPrior, .thompsonLaplace, .costAware:
       return try await learned(method, recordsPropensities: recordsPropensities, onSeed: onSeed)
     }
   }
@@ -157,6 +161,12 @@ public struct ReplayStudy: Sendable {
       }
       return ThompsonSamplingRouter(
         armNames: names, priors: offlinePriors, configuration: configuration.router)
+    case .thompsonLaplace:
+      guard let offlinePosteriors else {
+        throw AlignmentError.setting(name: "methods", problem: "'thompson-laplace' needs a prior from offline data")
+      }
+      return ThompsonSamplingRouter(
+        armNames: names, posteriors: offlinePosteriors, configuration: configuration.router)
     case .costAware(let policy):
       guard let prices else {
         throw AlignmentError.setting(name: "prices", problem: "routing by cost needs the price of each reward model")

@@ -58,6 +58,18 @@ public struct ThompsonSamplingRouter: Router, Equatable {
     }
   }
 
+  /// A router whose arm `armNames[n]` starts from what `posteriors[n]` knows already, mean and covariance.
+  public init(armNames: [String], posteriors: [LinearGaussianPosterior], configuration: Configuration = Configuration())
+  {
+    precondition(!armNames.isEmpty, "a router without arms cannot choose")
+    precondition(armNames.count == posteriors.count, "\(armNames.count) arms against \(posteriors.count) posteriors")
+    precondition(Set(armNames).count == armNames.count, "two arms share a name")
+    precondition(Set(posteriors.map(\.dimension)).count == 1, "the posteriors differ in dimension")
+    self.init(
+      arms: zip(armNames, posteriors).map { Arm(name: $0, posterior: $1) }, dimension: posteriors[0].dimension,
+      configuration: configuration)
+  }
+
   /// A router as it was saved.
   init(arms: [Arm], dimension: Int, configuration: Configuration) {
     self.arms = arms

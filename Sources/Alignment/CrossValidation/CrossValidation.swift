@@ -1,0 +1,148 @@
+import LinearAlgebra
+import PreferenceData
+import RewardModels
+import Routing
+
+/// What each way to choose a reward model achieves on pairs that it was not fitted on.
+///
+/// The prompts are dealt into folds anew for each seed; everything that is fitted, transforms too, is fitted on the other folds. A
+/// pair's value is the mean over the seeds of whether the chosen arm was right. Nothing is selected on what is reported: also the best
+/// single model is the one that the training folds name.
+public struct CrossValidation: Sendable {
+  public struct Configuration: Sendable, Hashable, Codable {
+    public var folds = 5
+    public var seeds = 10
+    public var firstSeed: UInt64 = 1
+    /// The part of the training prompts that is used, in (0, 1]: points of a learning curve.
+    public var fraction = 1.0
+
+    public init() {}
+  }
+
+  /// One method's values.
+  public struct Outcome: Sendable {
+    public let name: String
+    /// Expected correctness of each pair.
+    public let correctness: [Double]
+    /// The share of each arm among the method's choices; empty where it asks all, or nobody.
+    public let shares: [Double]
+    public let callsPerPair: Double
+  }
+
+  public let dataset: PreferenceDataset
+  public let contexts: Matrix<Double>
+  public let configuration: Configuration
+  private let groups: [Int]
+
+  /// - Parameter contexts: one row a pair, as an encoder gives them.
+  /// - Throws: `AlignmentError` for unlabelled pairs, one reward model only, a dataset whose models never disagree, and settings that
+  ///   cannot be.
+  public init(
+    dataset: PreferenceDataset, contexts: Matrix<Double>, configuration: Configuration
+  ) throws(AlignmentError) {
+    precondition(contexts.rows == dataset.pairs.count, "\(contexts.rows) contexts for \(dataset.pairs.count) pairs")
+    let unlabelled = dataset.pairs.filter { $0.label == nil }
+    if let first = unlabelled.first { throw .unlabelled(count: unlabelled.count, firstID: first.id) }
+    guard dataset.rewardModels.count > 1 else {
+      throw .setting(name: "reward models", problem: "one alone leaves nothing to choose; give at least two")
+    }
+    guard !dataset.disagreementSet.isEmpty else {
+      throw .noPairs(reason: "the reward models are right and wrong together on every pair, so none is better to ask")
+    }
+    guard configuration.seeds > 0 else { throw .setting(name: "seeds", problem: "at least one is needed") }
+    guard configuration.fraction > 0, configuration.fraction <= 1 else {
+      throw .setting(
+        name: "fractions", problem: "a part of the training data lies in (0, 1], not \(configuration.fraction)")
+    }
+    let prompts = PromptGroups(dataset.pairs).groups
+    guard configuration.folds >= 2, prompts.count >= configuration.folds else {
+      throw .setting(
+        name: "folds",
+        problem: "\(prompts.count) prompts go into 2 to \(prompts.count) folds, not \(configuration.folds)")
+    }
+    self.dataset = dataset
+    self.contexts = contexts
+    self.configuration = configuration
+    var groups = [Int](repeating: 0, count: dataset.pairs.count)
+    for (number, pairs) in prompts.enumerated() { for pair in pairs { groups[pair] = number } }
+    self.groups = groups
+  }
+
+  private var evidence: OfflineEvidence {
+    OfflineEvidence(
+      contexts: contexts,
+      correctness: dataset.scores.indices.map { arm in
+        dataset.pairs.indices.map { dataset.isCorrect(arm: arm, pair: $0) ? 1 : 0 }
+      }, domains: dataset.pairs.map(\.domain), groups: groups)
+  }
+
+  /// The outcomes of the policies, in their order, and then of what needs no fitting: each single model, a random one, majority vote and
+  /// the oracle.
+  ///
+  /// - Parameter onFold: called after each policy's fold.
+  /// - Throws: what a policy throws.
+  public func run(_ policies: [any OfflinePolicy], onFold: () -> Void = {}) throws -> [Outcome] {
+    let evidence = evidence
+    let count = dataset.pairs.count
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: count), count: policies.count)
+    var choices = [[Double]](repeating: [Double](repeating: 0, count: evidence.armCount), count: policies.count)
+    for seed in configuration.firstSeed..<configuration.firstSeed + UInt64(configuration.seeds) {
+      var generator = PhiloxGenerator(seed: seed, stream: "cross-validation")
+      for split in try PromptGroups(dataset.pairs).folds(configuration.folds, using: &generator) {
+        let training = evidence.selecting(try part(of: split.training, using: &generator))
+        let held = evidence.selecting(split.heldOut)
+        for (index, policy) in policies.enumerated() {
+          let arms = try policy.fit(training).arms(contexts: held.contexts, domains: held.domains)
+          for (pair, arm) in zip(split.heldOut, arms) {
+            sums[index][pair] += evidence.correctness[arm][pair]
+            choices[index][arm] += 1
+          }
+          onFold()
+        }
+      }
+    }
+    let seeds = Double(configuration.seeds)
+    let fitted = policies.indices.map { index in
+      Outcome(
+        name: policies[index].name, correctness: sums[index].map { $0 / seeds },
+        shares: choices[index].map { $0 / (seeds * Double(count)) }, callsPerPair: 1)
+    }
+    return fitted + references(evidence)
+  }
+
+  /// A part of the training pairs, by prompt.
+  private func part(of training: [Int], using generator: inout PhiloxGenerator) throws -> [Int] {
+    guard configuration.fraction < 1 else { return training }
+    let split = try PromptGroups(training.map { dataset.pairs[$0] }).split(
+      heldOut: configuration.fraction, using: &generator)
+    return split.heldOut.map { training[$0] }
+  }
+
+  private func references(_ evidence: OfflineEvidence) -> [Outcome] {
+    let arms = 0..<evidence.armCount
+    let pairs = dataset.pairs.indices
+    let singles = arms.map { arm in
+      Outcome(
+        name: dataset.rewardModels[arm].name, correctness: evidence.correctness[arm],
+        shares: arms.map { $0 == arm ? 1 : 0 }, callsPerPair: 1)
+    }
+    let share = 1 / Double(arms.count)
+    let vote = MajorityVote()
+    let majority = pairs.map { pair in
+      dataset.pairs[pair].label.map {
+        vote.verdict(scores: dataset.scores.map { $0[pair] }).correctness(label: $0)
+      } ?? 0
+    }
+    return singles + [
+      Outcome(
+        name: "random",
+        correctness: pairs.map { pair in arms.reduce(0) { $0 + evidence.correctness[$1][pair] } * share },
+        shares: arms.map { _ in share }, callsPerPair: 1),
+      Outcome(name: "majority", correctness: majority, shares: [], callsPerPair: Double(arms.count)),
+      Outcome(
+        name: "oracle (hindsight)",
+        correctness: pairs.map { pair in arms.map { evidence.correctness[$0][pair] }.max() ?? 0 },
+        shares: [], callsPerPair: 1),
+    ]
+  }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import LinearAlgebra
+
+/// Asks the arm that is most probably right, by Bayesian logistic regression of each arm's correctness on its own:
+///
+///     p(y[i, n] = 1) = sigmoid(b_n + x_i . w_n),   b_n ~ N(0, 1),  w_n ~ N(0, W I)
+///
+/// fitted by Newton's method to the posterior mode, with the Laplace approximation N(mode, H^-1) and the W of a grid that maximises
+///
+///     log evidence = log p(y | mode) + log p(mode) + (k + 1)/2 log 2 pi - 1/2 log det H.
+///
+/// Contexts are projected to their first whitened principal coordinates. O(grid Newton n k^2) an arm.
+///
+/// Source: Bishop, Pattern Recognition and Machine Learning, section 4.5; MacKay, "The Evidence Framework Applied to Classification
+/// Networks", 1992.
+public struct LogisticPolicy: OfflinePolicy {
+  public let name = "logistic (Laplace)"
+  public let components: Int
+  static let weightVariances = (-6...2).map { pow(4, Double($0)) }
+
+  public init(components: Int = 8) {
+    precondition(components > 0, "a projection to \(components) coordinates")
+    self.components = components
+  }
+
+  public func fit(_ evidence: OfflineEvidence) throws -> any FittedOfflinePolicy {
+    let transform = try ContextTransform(components: components).fit(evidence.contexts)
+    let contexts = try transform.apply(evidence.contexts)
+    let arms = try evidence.correctness.map { labels in
+      var best: LaplacePosterior?
+      for variance in Self.weightVariances {
+        let prior = [Double](repeating: variance, count: components) + [1]
+        let posterior = try LaplacePosterior(contexts: contexts, labels: labels, priorVariance: prior)
+        if posterior.logEvidence > best?.logEvidence ?? -.infinity { best = posterior }
+      }
+      return best?.mode ?? []
+    }
+    return Fitted(transform: transform, weights: arms)
+  }
+
+  private struct Fitted: FittedOfflinePolicy {
+    let transform: FittedContextTransform
+    let weights: [[Double]]
+
+    func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int] {
+      let projected = try transform.apply(contexts)
+      return (0..<projected.rows).map { row in
+        let scores = weights.map { dot($0[...], projected.row(row)) }
+        return scores.indices.max { (scores[$0], -$0) < (scores[$1], -$1) } ?? 0
+      }
+    }
+  }
+}
+
+/// The posterior of logistic regression's weights about its mode.
+public struct LaplacePosterior: Sendable {
+  public let mode: [Double]
+  /// H = X' diag(p (1 - p)) X + diag(1/v), the precision at the mode.
+  public let precision: Cholesky<Double>
+  /// In nats.
+  public let logEvidence: Double
+
+  private static let iterations = 100
+
+  /// - Parameters:
+  ///   - contexts: n x k, an intercept among them where one is wanted.
+  ///   - labels: 0 or 1, one a row.
+  ///   - priorVariance: of each weight, about 0.
+  /// - Throws: `LinearAlgebraError` where rounding leaves no positive definite precision.
+  public init(contexts: Matrix<Double>, labels: [Double], priorVariance: [Double]) throws {
+    precondition(labels.count == contexts.rows && priorVariance.count == contexts.columns, "one label a row")
+    precondition(priorVariance.allSatisfy { $0 > 0 && $0.isFinite }, "a prior variance is not positive and finite")
+    var weights = [Double](repeating: 0, count: contexts.columns)
+    var objective = Self.logPosterior(contexts, labels, priorVariance, weights)
+    var factor = try Self.precision(contexts, priorVariance, weights)
+    for _ in 0..<Self.iterations {
+      let errors = zip(labels, gemv(contexts, .asIs, weights)).map { $0 - Self.sigmoid($1) }
+      let gradient = zip(gemv(contexts, .transposed, errors), zip(weights, priorVariance)).map { $0 - $1.0 / $1.1 }
+      let step = factor.solve(gradient)
+      // The log posterior is concave: half steps reach a rise, unless the mode is there to rounding.
+      var scale = 1.0
+      var (next, value) = (weights, objective)
+      repeat {
+        next = zip(weights, step).map { $0 + scale * $1 }
+        value = Self.logPosterior(contexts, labels, priorVariance, next)
+        scale /= 2
+      } while value < objective && scale > 1e-8
+      guard value > objective else { break }
+      let gain = value - objective
+      (weights, objective) = (next, value)
+      factor = try Self.precision(contexts, priorVariance, weights)
+      if gain < 1e-12 * max(abs(objective), 1) { break }
+    }
+    mode = weights
+    precision = factor
+    logEvidence = objective + 0.5 * (Double(weights.count) * log(2 * .pi) - factor.logDeterminant)
+  }
+
+  private static func sigmoid(_ x: Double) -> Double { x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)) }
+
+  /// log p(y | w) + log p(w), normalised.
+  private static func logPosterior(
+    _ contexts: Matrix<Double>, _ labels: [Double], _ variance: [Double], _ weights: [Double]
+  ) -> Double {
+    let logits = gemv(contexts, .asIs, weights)
+    let likelihood = zip(labels, logits).reduce(0) { sum, item in
+      let signed = item.0 > 0.5 ? item.1 : -item.1
+      // log sigmoid, without overflow on either side.
+      return sum + min(signed, 0) - log1p(exp(-abs(signed)))
+    }
+    return zip(weights, variance).reduce(likelihood) { $0 - 0.5 * ($1.0 * $1.0 / $1.1 + log(2 * .pi * $1.1)) }
+  }
+
+  private static func precision(
+    _ contexts: Matrix<Double>, _ variance: [Double], _ weights: [Double]
+  ) throws -> Cholesky<Double> {
+    var scaled = contexts
+    for (row, logit) in gemv(contexts, .asIs, weights).enumerated() {
+      let p = sigmoid(logit)
+      let root = (p * (1 - p)).squareRoot()
+      for column in 0..<contexts.columns { scaled[row, column] *= root }
+    }
+    var hessian = Matrix<Double>(diagonal: variance.map { 1 / $0 })
+    syrk(1, scaled, .transposed, 1, into: &hessian)
+    return try Cholesky(hessian)
+  }
+}

@@ -1,0 +1,94 @@
+import LinearAlgebra
+
+/// What is known before a router goes online: the contexts of some pairs, and which reward models were right on each.
+public struct OfflineEvidence: Sendable {
+  /// One row a pair, as an encoder gives them.
+  public let contexts: Matrix<Double>
+  /// `correctness[arm][pair]`, 1 where the arm ranks the pair as its gold label does, else 0.
+  public let correctness: [[Double]]
+  /// The kind of task of each pair; nil where it is not known.
+  public let domains: [String?]
+  /// Pairs of one number share a prompt: they are evidence together.
+  public let groups: [Int]
+
+  public init(contexts: Matrix<Double>, correctness: [[Double]], domains: [String?], groups: [Int]) {
+    precondition(!correctness.isEmpty, "evidence about no arm")
+    precondition(
+      correctness.allSatisfy { $0.count == contexts.rows } && domains.count == contexts.rows
+        && groups.count == contexts.rows, "\(contexts.rows) contexts need as many judgements, domains and groups")
+    self.contexts = contexts
+    self.correctness = correctness
+    self.domains = domains
+    self.groups = groups
+  }
+
+  public var armCount: Int { correctness.count }
+  public var pairCount: Int { contexts.rows }
+
+  /// The evidence of these pairs alone, in this order.
+  public func selecting(_ pairs: [Int]) -> OfflineEvidence {
+    OfflineEvidence(
+      contexts: contexts.selectingRows(pairs), correctness: correctness.map { row in pairs.map { row[$0] } },
+      domains: pairs.map { domains[$0] }, groups: pairs.map { groups[$0] })
+  }
+
+  /// Each arm's share of right judgements.
+  public var accuracies: [Double] {
+    correctness.map { $0.reduce(0, +) / Double(max(pairCount, 1)) }
+  }
+
+  /// The arm that is right most often; of equals the first.
+  public var bestArm: Int {
+    let accuracies = accuracies
+    return accuracies.indices.max { (accuracies[$0], -$0) < (accuracies[$1], -$1) } ?? 0
+  }
+}
+
+/// A way to learn from offline evidence which reward model to ask for which pair.
+public protocol OfflinePolicy: Sendable {
+  /// Names the method in tables.
+  var name: String { get }
+
+  /// - Throws: `RoutingError`, `LinearAlgebraError`.
+  func fit(_ evidence: OfflineEvidence) throws -> any FittedOfflinePolicy
+}
+
+/// A policy that has been fitted. It sees contexts and domains, never a label.
+public protocol FittedOfflinePolicy: Sendable {
+  /// The arm to ask for each pair.
+  ///
+  /// - Throws: `RoutingError`.
+  func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int]
+}
+
+/// The arm that is right most often in the evidence, for every pair.
+public struct BestSinglePolicy: OfflinePolicy {
+  public let name = "best single (named by training)"
+
+  public init() {}
+
+  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(arm: evidence.bestArm) }
+
+  private struct Fitted: FittedOfflinePolicy {
+    let arm: Int
+    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] { [Int](repeating: arm, count: contexts.rows) }
+  }
+}
+
+/// The arm that is right most often in the evidence of the pair's domain; in a domain without evidence, in all of it.
+public struct BestOfDomainPolicy: OfflinePolicy {
+  public let name = "best of domain (named by training)"
+
+  public init() {}
+
+  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy {
+    let pairs = Dictionary(grouping: 0..<evidence.pairCount) { evidence.domains[$0] }
+    return Fitted(fallback: evidence.bestArm, arms: pairs.mapValues { evidence.selecting($0).bestArm })
+  }
+
+  private struct Fitted: FittedOfflinePolicy {
+    let fallback: Int
+    let arms: [String?: Int]
+    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] { domains.map { arms[$0] ?? fallback } }
+  }
+}

@@ -1,0 +1,62 @@
+import LinearAlgebra
+import Routing
+import Testing
+
+@Suite struct NestedPolicyTests {
+  private func accuracy(_ arms: [Int], _ evidence: OfflineEvidence) -> Double {
+    Double(arms.enumerated().count { evidence.correctness[$1][$0] == 1 }) / Double(arms.count)
+  }
+
+  /// Half of 4,000 pairs to fit on: on the other half the default is within two points of the router that drew the labels.
+  @Test func aPlantedRouterIsRecovered() throws {
+    let (evidence, logits) = AdvantageRegressionTests.planted(pairs: 4000, arms: 5, dimension: 12, gap: 2.5, seed: 7)
+    let held = Array(2000..<4000)
+    let test = evidence.selecting(held)
+    let planted = held.map { pair in
+      logits.indices.max { logits[$0][pair] < logits[$1][pair] } ?? 0
+    }
+    let fitted = try NestedPolicy().fit(evidence.selecting(Array(0..<2000)))
+    let arms = try fitted.arms(contexts: test.contexts, domains: test.domains)
+    let best = accuracy([Int](repeating: evidence.selecting(Array(0..<2000)).bestArm, count: 2000), test)
+    #expect(accuracy(planted, test) - best > 0.1, "the planted router has something to gain")
+    #expect(accuracy(arms, test) > accuracy(planted, test) - 0.02)
+  }
+
+  /// Labels without relation to the contexts, over ten draws: never more than half a point below the best single model.
+  @Test func shuffledLabelsDoNoHarm() throws {
+    var (router, single) = (0.0, 0.0)
+    for seed in 0..<10 {
+      let (evidence, _) = AdvantageRegressionTests.planted(
+        pairs: 1000, arms: 5, dimension: 12, gap: 0, seed: UInt64(100 + seed), offsets: [0.4, 0.5, 0.45, 0.6, 0.3])
+      let training = evidence.selecting(Array(0..<500))
+      let test = evidence.selecting(Array(500..<1000))
+      let arms = try NestedPolicy().fit(training).arms(contexts: test.contexts, domains: test.domains)
+      router += accuracy(arms, test) / 10
+      single += accuracy([Int](repeating: training.bestArm, count: 500), test) / 10
+    }
+    #expect(router > single - 0.005, "\(router) against \(single)")
+  }
+
+  @Test func equalEvidenceGivesEqualChoices() throws {
+    let (evidence, _) = AdvantageRegressionTests.planted(pairs: 300, arms: 3, dimension: 6, gap: 2, seed: 8)
+    let choices = try (0..<2).map { _ in
+      try NestedPolicy().fit(evidence).arms(contexts: evidence.contexts, domains: evidence.domains)
+    }
+    #expect(choices[0] == choices[1])
+  }
+
+  @Test func armsThatAreAlwaysRightOrWrongAreNoTrouble() throws {
+    let (drawn, _) = AdvantageRegressionTests.planted(pairs: 120, arms: 3, dimension: 4, gap: 1, seed: 9)
+    let evidence = OfflineEvidence(
+      contexts: drawn.contexts,
+      correctness: [drawn.correctness[0], drawn.correctness[1].map { _ in 1 }, drawn.correctness[2].map { _ in 0 }],
+      domains: drawn.domains, groups: drawn.groups)
+    let policies: [any OfflinePolicy] = [
+      NestedPolicy(), AdvantagePolicy(caution: 0), LogisticPolicy(components: 2), BestOfDomainPolicy(),
+    ]
+    for policy in policies {
+      let arms = try policy.fit(evidence).arms(contexts: evidence.contexts, domains: evidence.domains)
+      #expect(arms.count { $0 == 1 } > 100, "\(policy.name)")
+    }
+  }
+}
