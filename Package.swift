@@ -85,7 +85,7 @@ let package = Package(
 
     tests("LinearAlgebraTests", ["LinearAlgebra"], resources: [.copy("Fixtures")]),
     tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
-    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"]),
+    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"], resources: [.copy("Fixtures")]),
     tests(
       "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]
     ),

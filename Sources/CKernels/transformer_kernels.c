@@ -11,6 +11,8 @@
 #endif
 
 #define QUERY_BLOCK 32
+// Sums that run side by side over an array: two AVX-512 vectors of double.
+#define SUM_LANES 16
 
 // Generic: SSE2's or NEON's 16-byte vectors.
 #define LEVEL generic
@@ -26,6 +28,15 @@ typedef float unaligned_generic __attribute__((vector_size(16), aligned(4)));
 #define STORE(p, v) (*(unaligned_generic *)(p) = (unaligned_generic)(v))
 #define BROADCAST(s) ((vec){0} + (s))
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#if defined(__x86_64__)
+#define SQUARE_ROOT(v) ((vec)_mm_sqrt_ps((__m128)(v)))
+#else
+INLINE vec square_root_generic(vec v) {
+  for (int lane = 0; lane < LANES; lane++) v[lane] = sqrtf(v[lane]);
+  return v;
+}
+#define SQUARE_ROOT(v) square_root_generic(v)
+#endif
 #include "level.inc"
 
 #if defined(__x86_64__)
@@ -48,6 +59,7 @@ typedef int ivec_avx2 __attribute__((vector_size(32)));
 #define STORE(p, v) _mm256_storeu_ps((p), (__m256)(v))
 #define BROADCAST(s) ((vec)_mm256_set1_ps(s))
 #define MULTIPLY_ADD(a, b, c) ((vec)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define SQUARE_ROOT(v) ((vec)_mm256_sqrt_ps((__m256)(v)))
 #include "level.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -73,6 +85,7 @@ typedef int ivec_avx512 __attribute__((vector_size(64)));
 #define STORE(p, v) _mm512_storeu_ps((p), (__m512)(v))
 #define BROADCAST(s) ((vec)_mm512_set1_ps(s))
 #define MULTIPLY_ADD(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define SQUARE_ROOT(v) ((vec)_mm512_sqrt_ps((__m512)(v)))
 #include "level.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -91,12 +104,15 @@ typedef struct {
   void (*activate_rows)(int, size_t, size_t, const float *, size_t, const float *, float *, size_t);
   void (*attention)(size_t, size_t, size_t, size_t, bool, float, const float *, size_t, const kernels_key_run *, size_t,
                     float *, size_t, float *);
+  void (*adamw)(const kernels_adamw *, size_t, const float *, float *, float *, float *);
+  double (*square_sum)(size_t, const float *);
+  void (*blend)(size_t, float, const float *, float *);
 } level;
 
 #define LEVEL_TABLE(suffix)                                                                                       \
   {                                                                                                               \
     #suffix, product_##suffix, rms_norm_##suffix, layer_norm_##suffix, rotate_##suffix, activate_rows_##suffix, \
-        attention_##suffix                                                                                        \
+        attention_##suffix, adamw_##suffix, square_sum_##suffix, blend_##suffix                                   \
   }
 
 static const level levels[] = {
@@ -166,6 +182,15 @@ void kernels_attention_f32(size_t queries, size_t first_query, size_t heads, siz
   chosen->attention(queries, first_query, heads, head_size, causal, scale, q, q_stride, runs, run_count, out, out_stride,
                     scratch);
 }
+
+void kernels_adamw_f32(const kernels_adamw *step, size_t n, const float *gradient, float *parameter, float *first,
+                       float *second) {
+  chosen->adamw(step, n, gradient, parameter, first, second);
+}
+
+double kernels_square_sum_f32(size_t n, const float *x) { return chosen->square_sum(n, x); }
+
+void kernels_blend_f32(size_t n, float share, const float *x, float *y) { chosen->blend(n, share, x, y); }
 
 size_t kernels_packed_count(size_t columns, size_t depth) { return (columns + PANEL - 1) / PANEL * PANEL * depth; }
 

@@ -14,5 +14,12 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// Opens a block whose products and sums each round. (GCC has no such pragma: there the option -ffp-contract=off does it.)
+#if defined(__clang__)
+#define UNCONTRACTED _Pragma("STDC FP_CONTRACT OFF")
+#else
+#define UNCONTRACTED
+#endif
+
 // Columns of a packed panel: three AVX-512 vectors, and a multiple of every smaller tile.
 #define PANEL 48

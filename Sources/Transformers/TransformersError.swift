@@ -12,6 +12,8 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
   case typeOutOfRange(sequence: Int, type: Int, types: Int)
   case sequenceTooLong(sequence: Int, tokens: Int, limit: Int, key: String)
   case vocabularyMismatch(tokenizer: Int, model: Int, folder: String)
+  /// A tensor of an adapter that does not fit its settings or the base model.
+  case adapterTensor(folder: String, tensor: String, problem: String)
 
   public var description: String {
     switch self {
@@ -36,6 +38,8 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
     case .vocabularyMismatch(let tokenizer, let model, let folder):
       "\(folder): tokenizer.json has ids up to \(tokenizer - 1), but the model's vocabulary is \(model); "
         + "tokenizer and weights do not belong together"
+    case .adapterTensor(let folder, let tensor, let problem):
+      "\(folder): tensor \"\(tensor)\" of the adapter \(problem)"
     }
   }
 }

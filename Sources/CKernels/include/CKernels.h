@@ -106,5 +106,29 @@ void kernels_attention_f32(size_t queries, size_t first_query, size_t heads, siz
 // Floats of scratch that attention over `keys` keys takes.
 size_t kernels_attention_scratch(size_t keys, size_t head_size);
 
+// ---- Training: passes over long arrays. An element's bits depend neither on its place nor on the level. ----
+
+// One step of AdamW at one rate: with g = gradient_factor gradient,
+//   first     += first_share (g - first)
+//   second     = second_kept second + second_share g^2
+//   parameter  = kept parameter - rate first / (sqrt(second) / second_correction + epsilon)
+typedef struct {
+  float gradient_factor;
+  float first_share;        // 1 - beta1
+  float second_kept;        // beta2
+  float second_share;       // 1 - beta2
+  float second_correction;  // sqrt(1 - beta2^t)
+  float epsilon;
+  float rate;  // learning rate / (1 - beta1^t)
+  float kept;  // 1 - learning rate x weight decay
+} kernels_adamw;
+// Seven floats of memory an element are read or written.
+void kernels_adamw_f32(const kernels_adamw *step, size_t n, const float *gradient, float *parameter, float *first,
+                       float *second);
+// sum x^2 in double: not finite exactly where some x is not.
+double kernels_square_sum_f32(size_t n, const float *x);
+// y += share (x - y).
+void kernels_blend_f32(size_t n, float share, const float *x, float *y);
+
 // The next index of a counter that several threads draw from.
 size_t kernels_take(size_t *next);
