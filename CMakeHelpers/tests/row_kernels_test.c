@@ -49,6 +49,7 @@ static void mark_gaps(float *y, size_t rows, size_t columns, size_t stride) {
 #include "row_kernels_elementwise.inc"
 #include "row_kernels_attention.inc"
 #include "row_kernels_optimizer.inc"
+#include "row_kernels_gradient.inc"
 
 int main(void) {
   static const char *names[] = {"generic", "avx2", "avx512"};
@@ -67,6 +68,7 @@ int main(void) {
     check_elementwise();
     check_attention();
     check_optimizer(levels);
+    check_gradients();
     if (failures == 0) printf("row_kernels_test: %s agrees\n", current);
   }
   CHECK(levels >= 1, "the generic level runs everywhere");

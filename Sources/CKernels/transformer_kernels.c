@@ -103,16 +103,28 @@ typedef struct {
   void (*rotate)(size_t, size_t, size_t, const float *, const float *, float *, size_t);
   void (*activate_rows)(int, size_t, size_t, const float *, size_t, const float *, float *, size_t);
   void (*attention)(size_t, size_t, size_t, size_t, bool, float, const float *, size_t, const kernels_key_run *, size_t,
-                    float *, size_t, float *);
+                    float *, size_t, float *, size_t, float *);
   void (*adamw)(const kernels_adamw *, size_t, const float *, float *, float *, float *);
   double (*square_sum)(size_t, const float *);
   void (*blend)(size_t, float, const float *, float *);
+  void (*rms_norm_gradient)(size_t, size_t, float, const float *, const float *, size_t, const float *, size_t,
+                            const float *, size_t, float *, size_t, float *);
+  void (*layer_norm_gradient)(size_t, size_t, float, const float *, const float *, size_t, const float *, size_t, float *,
+                              size_t, float *, float *);
+  void (*activation_gradient)(int, size_t, size_t, const float *, size_t, const float *, const float *, size_t, float *,
+                              size_t, float *);
+  void (*column_sums)(size_t, size_t, const float *, size_t, float *);
+  void (*attention_gradient)(size_t, size_t, size_t, size_t, bool, float, const float *, size_t, const kernels_key_run *,
+                             size_t, const float *, size_t, const float *, size_t, const float *, size_t, float *, size_t,
+                             const kernels_key_gradient *, float *);
 } level;
 
 #define LEVEL_TABLE(suffix)                                                                                       \
   {                                                                                                               \
     #suffix, product_##suffix, rms_norm_##suffix, layer_norm_##suffix, rotate_##suffix, activate_rows_##suffix, \
-        attention_##suffix, adamw_##suffix, square_sum_##suffix, blend_##suffix                                   \
+        attention_##suffix, adamw_##suffix, square_sum_##suffix, blend_##suffix, rms_norm_gradient_##suffix,      \
+        layer_norm_gradient_##suffix,                                                                               \
+        activation_gradient_##suffix, column_sums_##suffix, attention_gradient_##suffix                           \
   }
 
 static const level levels[] = {
@@ -178,9 +190,46 @@ size_t kernels_attention_scratch(size_t keys, size_t head_size) {
 
 void kernels_attention_f32(size_t queries, size_t first_query, size_t heads, size_t head_size, bool causal, float scale,
                            const float *q, size_t q_stride, const kernels_key_run *runs, size_t run_count, float *out,
-                           size_t out_stride, float *scratch) {
+                           size_t out_stride, float *log_sums, size_t log_stride, float *scratch) {
   chosen->attention(queries, first_query, heads, head_size, causal, scale, q, q_stride, runs, run_count, out, out_stride,
-                    scratch);
+                    log_sums, log_stride, scratch);
+}
+
+void kernels_rms_norm_gradient_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,
+                                   size_t x_stride, const float *dy, size_t dy_stride, const float *skip,
+                                   size_t skip_stride, float *dx, size_t dx_stride, float *d_weight) {
+  chosen->rms_norm_gradient(rows, columns, epsilon, weight, x, x_stride, dy, dy_stride, skip, skip_stride, dx, dx_stride,
+                            d_weight);
+}
+
+void kernels_layer_norm_gradient_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,
+                                     size_t x_stride, const float *dy, size_t dy_stride, float *dx, size_t dx_stride,
+                                     float *d_weight, float *d_bias) {
+  chosen->layer_norm_gradient(rows, columns, epsilon, weight, x, x_stride, dy, dy_stride, dx, dx_stride, d_weight, d_bias);
+}
+
+void kernels_activation_gradient_f32(int kind, size_t rows, size_t columns, const float *x, size_t x_stride,
+                                     const float *factor, const float *dy, size_t dy_stride, float *dx, size_t dx_stride,
+                                     float *d_factor) {
+  chosen->activation_gradient(kind, rows, columns, x, x_stride, factor, dy, dy_stride, dx, dx_stride, d_factor);
+}
+
+void kernels_column_sums_f32(size_t rows, size_t columns, const float *x, size_t x_stride, float *sums) {
+  chosen->column_sums(rows, columns, x, x_stride, sums);
+}
+
+size_t kernels_attention_gradient_scratch(size_t keys, size_t head_size) {
+  const size_t value_columns = (head_size + PANEL - 1) / PANEL * PANEL;
+  return keys * (head_size + 2 * PANEL) + PANEL * (3 * head_size + 2 * value_columns);
+}
+
+void kernels_attention_gradient_f32(size_t queries, size_t first_query, size_t heads, size_t head_size, bool causal,
+                                    float scale, const float *q, size_t q_stride, const kernels_key_run *runs,
+                                    size_t run_count, const float *out, size_t out_stride, const float *log_sums,
+                                    size_t log_stride, const float *d_out, size_t d_out_stride, float *d_q,
+                                    size_t d_q_stride, const kernels_key_gradient *gradients, float *scratch) {
+  chosen->attention_gradient(queries, first_query, heads, head_size, causal, scale, q, q_stride, runs, run_count, out,
+                             out_stride, log_sums, log_stride, d_out, d_out_stride, d_q, d_q_stride, gradients, scratch);
 }
 
 void kernels_adamw_f32(const kernels_adamw *step, size_t n, const float *gradient, float *parameter, float *first,
@@ -204,6 +253,15 @@ void kernels_pack_f32(size_t rows, size_t depth, const float *weights, size_t st
     for (size_t k = 0; k < depth; k++)
       for (size_t j = 0; j < count; j++) target[k * PANEL + j] = weights[(i + j) * stride + k];
     i += count;
+  }
+}
+
+void kernels_pack_transposed_f32(size_t rows, size_t columns, const float *weights, size_t stride, float *packed,
+                                 size_t depth, size_t first_row) {
+  for (size_t first = 0; first < columns; first += PANEL) {
+    const size_t width = columns - first < PANEL ? columns - first : PANEL;
+    float *target = packed + first * depth + first_row * PANEL;
+    for (size_t i = 0; i < rows; i++, target += PANEL) memcpy(target, weights + i * stride + first, width * sizeof(float));
   }
 }
 

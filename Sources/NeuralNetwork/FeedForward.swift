@@ -24,9 +24,26 @@ public struct GatedFeedForward: Sendable {
   public func forward(_ x: RowBlock, addingTo residual: RowBlock, scratch: LayerScratch) {
     let inner = scratch.inner[0..<x.rows].columns(0..<gateUp.outputs)
     gateUp.forward(x, into: inner, scratch: scratch)
-    let product = inner.columns(0..<down.inputs)
+    finish(inner, product: inner.columns(0..<down.inputs), addingTo: residual, scratch: scratch)
+  }
+
+  /// Adds to `residual` what follows from `inner`, gate and up side by side; `product`, rows x intermediate, may be
+  /// its first half.
+  public func finish(_ inner: RowBlock, product: RowBlock, addingTo residual: RowBlock, scratch: LayerScratch) {
     activateGated(activation, inner, into: product)
     down.forward(product, accumulating: true, into: residual, scratch: scratch)
+  }
+
+  /// The gradient by x from that by the result, in rows. `product` takes the input of `down` anew, `innerGradient` the
+  /// gradient by gate and up: with them the gradients by the weights are those of `LinearGradient`.
+  public func backward(
+    inner: RowBlock, _ gradient: RowBlock, product: RowBlock, innerGradient: RowBlock, into inputGradient: RowBlock
+  ) {
+    activateGated(activation, inner, into: product)
+    let productGradient = innerGradient.columns(0..<down.inputs)
+    down.backward(gradient, into: productGradient)
+    activateGatedGradient(activation, inner, gradient: productGradient, into: innerGradient)
+    gateUp.backward(innerGradient, into: inputGradient)
   }
 }
 
@@ -50,7 +67,22 @@ public struct FeedForward: Sendable {
   public func forward(addingTo x: RowBlock, scratch: LayerScratch) {
     let inner = scratch.inner[0..<x.rows].columns(0..<up.outputs)
     up.forward(x, into: inner, scratch: scratch)
-    activate(activation, inner, into: inner)
-    down.forward(inner, accumulating: true, into: x, scratch: scratch)
+    finish(inner, product: inner, addingTo: x, scratch: scratch)
+  }
+
+  /// Adds to `x` what follows from `inner`; `product` may be `inner`.
+  public func finish(_ inner: RowBlock, product: RowBlock, addingTo x: RowBlock, scratch: LayerScratch) {
+    activate(activation, inner, into: product)
+    down.forward(product, accumulating: true, into: x, scratch: scratch)
+  }
+
+  /// Adds to `inputGradient`, which already is the gradient past the layer; otherwise as in `GatedFeedForward`.
+  public func backward(
+    inner: RowBlock, _ gradient: RowBlock, product: RowBlock, innerGradient: RowBlock, addingTo inputGradient: RowBlock
+  ) {
+    activate(activation, inner, into: product)
+    down.backward(gradient, into: innerGradient)
+    activateGradient(activation, inner, gradient: innerGradient, into: innerGradient)
+    up.backward(innerGradient, accumulating: true, into: inputGradient)
   }
 }

@@ -14,6 +14,17 @@ public struct RMSNorm: Sendable {
 
   /// `y` may be `x`.
   public func forward(_ x: RowBlock, into y: RowBlock) { rmsNorm(x, weight: weight, epsilon: epsilon, into: y) }
+
+  /// dx = skip + the gradient through the norm, where `skip` reaches x past it; dw grows.
+  ///
+  /// `inputGradient` may be `gradient` or `skip`; `weightGradient` is 1 x size.
+  public func backward(
+    _ x: RowBlock, _ gradient: RowBlock, skip: RowBlock? = nil, into inputGradient: RowBlock, weightGradient: RowBlock
+  ) {
+    rmsNormGradient(
+      x, weight: weight, epsilon: epsilon, gradient: gradient, skip: skip, into: inputGradient,
+      weightGradient: weightGradient)
+  }
 }
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row (rows x size in and out).
@@ -33,5 +44,14 @@ public struct LayerNorm: Sendable {
   /// `y` may be `x`.
   public func forward(_ x: RowBlock, into y: RowBlock) {
     layerNorm(x, weight: weight, bias: bias, epsilon: epsilon, into: y)
+  }
+
+  /// dx, which may take the place of `gradient`; dw and db (1 x size each) grow.
+  public func backward(
+    _ x: RowBlock, _ gradient: RowBlock, into inputGradient: RowBlock, weightGradient: RowBlock, biasGradient: RowBlock
+  ) {
+    layerNormGradient(
+      x, weight: weight, epsilon: epsilon, gradient: gradient, into: inputGradient, weightGradient: weightGradient,
+      biasGradient: biasGradient)
   }
 }

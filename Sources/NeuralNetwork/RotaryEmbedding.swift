@@ -86,6 +86,9 @@ public struct RotaryTable: Sendable {
   let cosines: [Float]
   let sines: [Float]
 
+  /// The same angles, negative: turns gradients back.
+  public var inverse: RotaryTable { RotaryTable(headSize: headSize, cosines: cosines, sines: sines.map { -$0 }) }
+
   /// Turns the heads of `x`, whose rows stand at consecutive positions from `position` on.
   public func apply(_ x: RowBlock, from position: Int) {
     let half = headSize / 2

@@ -41,8 +41,12 @@ struct AttentionPlan: Sendable {
     }
   }
 
+  /// - Parameters:
+  ///   - out: takes the result, rows of heads side by side; nil for the place of the queries.
+  ///   - logSums: as `SelfAttention.attend` gives them; or nil.
   func run(
-    _ attention: SelfAttention, _ projections: RowBlock, _ batch: TokenBatch, workers: Int, scratch: ForwardScratch
+    _ attention: SelfAttention, _ projections: RowBlock, _ batch: TokenBatch, into out: RowBlock? = nil,
+    logSums: RowBlock? = nil, workers: Int, scratch: [LayerScratch]
   ) {
     concurrentFor(items.count, workers: workers) { worker, index in
       let item = items[index]
@@ -51,7 +55,8 @@ struct AttentionPlan: Sendable {
       if let prefix = segment.prefix { keys.insert(projections.rows(batch.segments[prefix].rows), at: 0) }
       attention.attend(
         projections.rows(item.rows), firstQuery: segment.firstPosition + item.rows.lowerBound - segment.rows.lowerBound,
-        keys: keys, group: item.group, members: item.members, scratch: scratch.layers[worker])
+        keys: keys, group: item.group, members: item.members, into: out?.rows(item.rows),
+        logSums: logSums?.rows(item.rows), scratch: scratch[worker])
     }
   }
 }

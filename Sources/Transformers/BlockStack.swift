@@ -31,7 +31,7 @@ struct BlockStack<Block: TransformerBlock>: Sendable {
       if isLast, let wanted {
         return finish(block, batch, wanted: wanted, workers: workers, scratch: scratch)
       }
-      plan.run(block.attention, projections, batch, workers: workers, scratch: scratch)
+      plan.run(block.attention, projections, batch, workers: workers, scratch: scratch.layers)
       concurrentFor(ranges.count, workers: workers) { worker, index in
         let range = ranges[index]
         let layerScratch = scratch.layers[worker]
@@ -48,7 +48,7 @@ struct BlockStack<Block: TransformerBlock>: Sendable {
     _ block: Block, _ batch: TokenBatch, wanted: [Int], workers: Int, scratch: ForwardScratch
   ) -> RowBlock {
     let plan = AttentionPlan(batch, attention: block.attention, wanted: wanted, workers: workers)
-    plan.run(block.attention, scratch.projections.all, batch, workers: workers, scratch: scratch)
+    plan.run(block.attention, scratch.projections.all, batch, workers: workers, scratch: scratch.layers)
     let x = RowBuffer(rows: wanted.count, columns: scratch.residual.columns)
     let heads = RowBuffer(rows: wanted.count, columns: block.attention.output.inputs)
     let attended = attended(block, scratch.projections.all)

@@ -43,12 +43,20 @@ struct CheckpointLayout: Sendable {
   /// - Parameter found: the shapes of the checkpoint's tensors. They decide about the prefix, about the older names of
   ///   BERT's norms and about the number of labels.
   init(_ configuration: TransformerConfiguration, found: [String: [Int]]) {
+    // Of more layers than there are tensors one surely lacks its own: the list stays as short as the checkpoint.
+    self.init(configuration, layers: min(configuration.numHiddenLayers, found.count + 1), found)
+  }
+
+  /// The layout of a checkpoint that does not exist yet.
+  init(new configuration: TransformerConfiguration) {
+    self.init(configuration, layers: configuration.numHiddenLayers, [:])
+  }
+
+  private init(_ configuration: TransformerConfiguration, layers: Int, _ found: [String: [Int]]) {
     let isBERT = configuration.modelType == .bert
     let stem = isBERT ? "encoder.layer." : "layers."
     let prefixes = isBERT ? ["bert.", ""] : ["model.", ""]
     prefix = prefixes.first { prefix in found.keys.contains { $0.hasPrefix(prefix + stem) } } ?? prefixes[0]
-    // Of more layers than there are tensors one surely lacks its own: the list stays as short as the checkpoint.
-    let layers = min(configuration.numHiddenLayers, found.count + 1)
     if isBERT {
       addEncoder(configuration, layers: layers, found)
     } else {

@@ -7,7 +7,7 @@ import Storage
 ///
 /// Values are checked for NaN and infinities as they are read. Pages of the file are handed back once a matrix is
 /// packed, so that loading never holds a model twice.
-struct CheckpointReader: Sendable {
+struct CheckpointReader: WeightReader, Sendable {
   let tensors: CheckpointTensors
   let layout: CheckpointLayout
   let folder: String
@@ -42,12 +42,8 @@ struct CheckpointReader: Sendable {
     prefix = ""
   }
 
-  /// For the heads, whose keys have no prefix.
   var unprefixed: CheckpointReader { CheckpointReader(unprefixing: self) }
 
-  /// One linear map from several tensors of one input, their outputs side by side; with biases where the layout has them.
-  ///
-  /// - Parameter keys: without `.weight` and `.bias`.
   func linear(_ keys: [String]) throws -> Linear {
     let weights = try keys.map { try tensor($0 + ".weight") }
     let inputs = weights[0].shape[1]
@@ -74,7 +70,6 @@ struct CheckpointReader: Sendable {
     return try finite(tensor, 0..<tensor.count)
   }
 
-  /// A small matrix as it is.
   func matrix(_ key: String) throws -> Matrix<Float> {
     let tensor = try tensor(key)
     return Matrix(
@@ -90,8 +85,14 @@ struct CheckpointReader: Sendable {
     return try EmbeddingTable(tensor)
   }
 
-  /// Whether the layers read a tensor of this key.
   func needs(_ key: String) -> Bool { layout[prefix + key] != nil }
+
+  /// All values of a tensor of the layout, by its full name.
+  func values(_ name: String) throws -> [Float] {
+    let tensor = try tensors.tensor(name)
+    defer { tensor.bytes.release() }
+    return try finite(tensor, 0..<tensor.count)
+  }
 
   /// A tensor of the layout, which `init` found to be there with the layout's shape.
   private func tensor(_ key: String) throws -> MappedTensor {

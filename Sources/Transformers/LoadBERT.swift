@@ -3,8 +3,10 @@ import NeuralNetwork
 import Storage
 
 extension TransformerModel {
+  /// - Parameter kept: the first layers, which are taken as they are.
   static func bert(
-    _ reader: CheckpointReader, _ configuration: TransformerConfiguration, _ pooling: Pooling
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling,
+    kept: [EncoderBlock] = []
   ) throws -> TransformerModel {
     func norm(_ key: String) throws -> LayerNorm {
       let isOld = reader.needs(key + ".gamma")
@@ -17,20 +19,22 @@ extension TransformerModel {
       absolute: TokenEmbedding.Absolute(
         positions: try reader.matrix("embeddings.position_embeddings.weight"),
         types: try reader.matrix("embeddings.token_type_embeddings.weight"), norm: try norm("embeddings.LayerNorm")))
-    let blocks = try (0..<configuration.numHiddenLayers).map { layer in
-      let key = "encoder.layer.\(layer)."
-      let attention = SelfAttention(
-        heads: configuration.numAttentionHeads, keyValueHeads: configuration.numAttentionHeads,
-        headSize: configuration.headDim, isCausal: false,
-        projection: try reader.linear(["query", "key", "value"].map { key + "attention.self." + $0 }),
-        output: try reader.linear([key + "attention.output.dense"]))
-      let feedForward = FeedForward(
-        up: try reader.linear([key + "intermediate.dense"]), down: try reader.linear([key + "output.dense"]),
-        activation: configuration.hiddenAct)
-      return EncoderBlock(
-        attention: attention, attentionNorm: try norm(key + "attention.output.LayerNorm"), feedForward: feedForward,
-        outputNorm: try norm(key + "output.LayerNorm"))
-    }
+    let blocks =
+      try kept
+      + (kept.count..<configuration.numHiddenLayers).map { layer in
+        let key = "encoder.layer.\(layer)."
+        let attention = SelfAttention(
+          heads: configuration.numAttentionHeads, keyValueHeads: configuration.numAttentionHeads,
+          headSize: configuration.headDim, isCausal: false,
+          projection: try reader.linear(["query", "key", "value"].map { key + "attention.self." + $0 }),
+          output: try reader.linear([key + "attention.output.dense"]))
+        let feedForward = FeedForward(
+          up: try reader.linear([key + "intermediate.dense"]), down: try reader.linear([key + "output.dense"]),
+          activation: configuration.hiddenAct)
+        return EncoderBlock(
+          attention: attention, attentionNorm: try norm(key + "attention.output.LayerNorm"), feedForward: feedForward,
+          outputNorm: try norm(key + "output.LayerNorm"))
+      }
     var heads = ModelHeads()
     if configuration.head == .sequenceClassification {
       heads.score = ScoreHead(

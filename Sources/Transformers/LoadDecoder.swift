@@ -24,24 +24,28 @@ extension TransformerModel {
     }
   }
 
+  /// - Parameter kept: the first layers, which are taken as they are.
   static func decoder(
-    _ reader: CheckpointReader, _ configuration: TransformerConfiguration, _ pooling: Pooling
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling,
+    kept: [DecoderBlock] = []
   ) throws -> TransformerModel {
     let epsilon = Float(configuration.normEps)
     func norm(_ key: String) throws -> RMSNorm {
       RMSNorm(weight: try reader.vector(key + ".weight"), epsilon: epsilon)
     }
     let tokens = try reader.embedding("embed_tokens.weight")
-    let blocks = try (0..<configuration.numHiddenLayers).map { layer in
-      let key = "layers.\(layer)."
-      let attention = try decoderAttention(reader, configuration, key: key + "self_attn.")
-      let feedForward = GatedFeedForward(
-        gateUp: try reader.linear([key + "mlp.gate_proj", key + "mlp.up_proj"]),
-        down: try reader.linear([key + "mlp.down_proj"]), activation: configuration.hiddenAct)
-      return DecoderBlock(
-        inputNorm: try norm(key + "input_layernorm"), attention: attention,
-        postAttentionNorm: try norm(key + "post_attention_layernorm"), feedForward: feedForward)
-    }
+    let blocks =
+      try kept
+      + (kept.count..<configuration.numHiddenLayers).map { layer in
+        let key = "layers.\(layer)."
+        let attention = try decoderAttention(reader, configuration, key: key + "self_attn.")
+        let feedForward = GatedFeedForward(
+          gateUp: try reader.linear([key + "mlp.gate_proj", key + "mlp.up_proj"]),
+          down: try reader.linear([key + "mlp.down_proj"]), activation: configuration.hiddenAct)
+        return DecoderBlock(
+          inputNorm: try norm(key + "input_layernorm"), attention: attention,
+          postAttentionNorm: try norm(key + "post_attention_layernorm"), feedForward: feedForward)
+      }
     var heads = ModelHeads()
     switch configuration.head {
     case .none: break
@@ -60,7 +64,7 @@ extension TransformerModel {
   }
 
   private static func decoderAttention(
-    _ reader: CheckpointReader, _ configuration: TransformerConfiguration, key: String
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, key: String
   ) throws -> SelfAttention {
     func headNorm(_ name: String) throws -> RMSNorm? {
       guard configuration.queryKeyNorm else { return nil }

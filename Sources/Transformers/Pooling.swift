@@ -86,7 +86,7 @@ public struct Pooling: Sendable, Equatable {
   }
 
   /// The vector of hidden states, tokens x size.
-  func pool(_ states: Matrix<Float>) -> [Float] {
+  public func pool(_ states: Matrix<Float>) -> [Float] {
     var vector: [Float]
     switch kind {
     case .lastToken, .classToken: vector = states.elements
@@ -109,5 +109,39 @@ public struct Pooling: Sendable, Equatable {
       if norm > 0 { vector = vector.map { Float(Double($0) / norm) } }
     }
     return vector
+  }
+
+  /// The gradient by the hidden states (tokens x size) from that by their vector. Where several tokens share a largest
+  /// value, the first takes the gradient.
+  public func poolGradient(_ states: Matrix<Float>, _ gradient: [Float]) -> Matrix<Float> {
+    var raw = gradient
+    if normalizes {
+      var plain = self
+      plain.normalizes = false
+      let vector = plain.pool(states).map(Double.init)
+      let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      if norm > 0 {
+        // y = v / |v|: dv = (dy - y (y . dy)) / |v|.
+        let along = zip(vector, gradient).reduce(0) { $0 + $1.0 * Double($1.1) } / (norm * norm)
+        raw = zip(vector, gradient).map { Float((Double($1) - $0 * along) / norm) }
+      }
+    }
+    var result = Matrix<Float>(rows: states.rows, columns: states.columns)
+    switch kind {
+    case .lastToken, .classToken: result.elements = raw
+    case .max:
+      for j in 0..<states.columns {
+        var best = 0
+        for i in 1..<Swift.max(states.rows, 1) where states[i, j] > states[best, j] { best = i }
+        result[best, j] = raw[j]
+      }
+    case .mean, .meanSquareRootLength:
+      let count = Float(states.rows)
+      let divisor = kind == .mean ? count : count.squareRoot()
+      for i in 0..<states.rows {
+        for j in 0..<states.columns { result[i, j] = raw[j] / divisor }
+      }
+    }
+    return result
   }
 }

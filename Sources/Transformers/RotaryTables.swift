@@ -25,6 +25,17 @@ struct RotaryTables: Sendable {
       uniqueKeysWithValues: decisive.map { ($0, rotary.table(positions: $0, length: $0)) })
   }
 
+  private init(_ rotary: RotaryEmbedding?, common: RotaryTable?, byLength: [Int: RotaryTable]) {
+    self.rotary = rotary
+    self.common = common
+    self.byLength = byLength
+  }
+
+  /// The same angles, negative.
+  var inverse: RotaryTables {
+    RotaryTables(rotary, common: common?.inverse, byLength: byLength.mapValues(\.inverse))
+  }
+
   /// The rows of `range` cut by segments, with the position of each first row and its table; none without rotary embedding.
   func forEachRun(
     in range: Range<Int>, of batch: TokenBatch, _ body: (_ rows: Range<Int>, _ position: Int, RotaryTable) -> Void

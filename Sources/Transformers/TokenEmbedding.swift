@@ -15,6 +15,12 @@ struct TokenEmbedding: Sendable {
 
   /// Writes the rows of the batch; on the calling thread.
   func forward(_ batch: TokenBatch, into x: RowBlock) {
+    sum(batch, into: x)
+    absolute?.norm.forward(x, into: x)
+  }
+
+  /// The same before the norm.
+  func sum(_ batch: TokenBatch, into x: RowBlock) {
     for (row, token) in batch.tokens.enumerated() {
       x.setRow(row, to: tokens.values(Int(token)..<Int(token) + 1))
     }
@@ -26,6 +32,5 @@ struct TokenEmbedding: Sendable {
         x.setRow(row, to: zip(x.row(row), sum).map { $0 + $1 })
       }
     }
-    absolute.norm.forward(x, into: x)
   }
 }

@@ -97,7 +97,7 @@ public struct TransformerModel: Sendable {
     return states.matrix
   }
 
-  private func validate(_ batch: TokenBatch) throws {
+  func validate(_ batch: TokenBatch) throws {
     for (index, segment) in batch.segments.enumerated() {
       let tokens = batch.tokens[segment.rows]
       if let wrong = tokens.first(where: { $0 < 0 || Int($0) >= configuration.vocabSize }) {

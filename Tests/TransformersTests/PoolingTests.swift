@@ -54,6 +54,78 @@ import Transformers
     }
   }
 
+  /// Against central differences of the reference: sum c y with step 1e-4, off by about 1e-8.
+  @Test(arguments: Pooling.Kind.allCases, [false, true])
+  func eachKindHasItsGradient(kind: Pooling.Kind, normalizes: Bool) {
+    var generator = PhiloxGenerator(seed: 1, stream: "pooling")
+    func random(_ rows: Int) -> Matrix<Float> {
+      Matrix(rows: rows, columns: 7, elements: (0..<rows * 7).map { _ in Float(generator.nextNormal()) })
+    }
+    let isOneRow = kind.isOneRow
+    for rows in isOneRow ? [1] : [1, 2, 6] {
+      let states = random(rows)
+      let coefficients = random(1).elements
+      func loss(_ states: Matrix<Double>) -> Double {
+        var vector = (0..<7).map { j in
+          let column = (0..<rows).map { states[$0, j] }
+          let sum = column.reduce(0, +)
+          switch kind {
+          case .max: return column.max() ?? 0
+          case .meanSquareRootLength: return sum / Double(rows).squareRoot()
+          default: return sum / Double(rows)
+          }
+        }
+        if normalizes {
+          let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+          vector = vector.map { $0 / norm }
+        }
+        return zip(vector, coefficients).reduce(0) { $0 + $1.0 * Double($1.1) }
+      }
+      let found = Pooling(kind, normalizes: normalizes).poolGradient(states, coefficients)
+      for element in 0..<rows * 7 {
+        var (above, below) = (states.elements.map(Double.init), states.elements.map(Double.init))
+        above[element] += 1e-4
+        below[element] -= 1e-4
+        let slope =
+          (loss(Matrix(rows: rows, columns: 7, elements: above)) - loss(Matrix(rows: rows, columns: 7, elements: below)))
+          / 2e-4
+        #expect(abs(Double(found.elements[element]) - slope) <= 2e-6)
+      }
+    }
+    // A vector of 0 is not scaled, nor is its gradient.
+    let zero = Pooling(kind, normalizes: normalizes).poolGradient(
+      Matrix(rows: 1, columns: 3), [1, 2, 3])
+    #expect(zero.elements == [1, 2, 3])
+  }
+
+  /// The vectors are those of inference, and their gradient goes through the states.
+  @Test(arguments: ["llama-gqa", "bert-mean", "bert-cls"])
+  func pooledPassesAreThoseOfTheirStates(name: String) throws {
+    let model = try GradientParityTests.model(name)
+    let batch = TokenBatch([[5, 6, 7], [9], [5, 6, 8, 10, 11]])
+    var scratch = TrainingScratch()
+    var own = ForwardScratch()
+    let pooled = try model.forwardPooled(batch, segments: [2, 0], scratch: &scratch)
+    #expect(try model.model.pooled(batch, segments: [2, 0], scratch: &own) == pooled.vectors)
+    let gradient = GradientParityTests.loss(pooled.vectors).gradient.all.matrix
+    var found = model.zeroGradients
+    model.backward(gradient, pooled, into: &found)
+    let pass = try model.forward(batch, scratch: &scratch)
+    let states = RowBuffer(rows: batch.tokens.count, columns: gradient.columns)
+    for (text, segment) in [2, 0].enumerated() {
+      let rows = batch.segments[segment].rows
+      let used = model.pooling.kind == .lastToken ? rows.suffix(1) : model.pooling.kind == .mean ? rows : rows.prefix(1)
+      let part = model.pooling.poolGradient(pass.states[used].matrix, Array(gradient.row(text)))
+      for (i, row) in used.enumerated() { states.all.setRow(row, to: part.row(i)) }
+    }
+    var expected = model.zeroGradients
+    model.backward(states.all, pass, into: &expected)
+    for (a, b) in zip(found, expected) where b.contains(where: { abs($0) > 1e-5 }) {
+      #expect(GradientParityTests.difference(a, b) <= 1e-5)
+    }
+    #expect(found.joined().contains { $0 != 0 })
+  }
+
   @Test(arguments: Pooling.Kind.allCases)
   func sharedPrefixesAreOfEachText(kind: Pooling.Kind) throws {
     let model = try load("llama-gqa", kind, normalizes: false)

@@ -100,9 +100,10 @@ typedef struct {
 
 // out = softmax(scale q K' + mask) V for `heads` query heads side by side (q and out advance by head_size) that share the
 // keys and values of the runs, in order. Causal: query i sees the first first_query + i + 1 keys of all runs together.
+// `log_sums` (queries x heads) takes ln sum e^(scale q k) over the keys that are seen, for the gradient; or NULL.
 void kernels_attention_f32(size_t queries, size_t first_query, size_t heads, size_t head_size, bool causal, float scale,
                            const float *q, size_t q_stride, const kernels_key_run *runs, size_t run_count, float *out,
-                           size_t out_stride, float *scratch);
+                           size_t out_stride, float *log_sums, size_t log_stride, float *scratch);
 // Floats of scratch that attention over `keys` keys takes.
 size_t kernels_attention_scratch(size_t keys, size_t head_size);
 
@@ -129,6 +130,46 @@ void kernels_adamw_f32(const kernels_adamw *step, size_t n, const float *gradien
 double kernels_square_sum_f32(size_t n, const float *x);
 // y += share (x - y).
 void kernels_blend_f32(size_t n, float share, const float *x, float *y);
+// ---- Gradients: dy by a function's result, dx by its input ----
+
+// The same matrix as `rows` rows of W' from first_row on, of `depth` in all, into memory that was 0 before: for
+// dX = dY W, whose packed weights are W'.
+void kernels_pack_transposed_f32(size_t rows, size_t columns, const float *weights, size_t stride, float *packed,
+                                 size_t depth, size_t first_row);
+
+// Of kernels_rms_norm_f32: dx = skip + its gradient (`skip` may be NULL, `dx` may be `dy` or `skip`); d_weight grows by
+// the sum over the rows.
+void kernels_rms_norm_gradient_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,
+                                   size_t x_stride, const float *dy, size_t dy_stride, const float *skip,
+                                   size_t skip_stride, float *dx, size_t dx_stride, float *d_weight);
+// Of kernels_layer_norm_f32; `dx` may be `dy`, d_weight and d_bias grow.
+void kernels_layer_norm_gradient_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,
+                                     size_t x_stride, const float *dy, size_t dy_stride, float *dx, size_t dx_stride,
+                                     float *d_weight, float *d_bias);
+// Of kernels_activate_f32; d_factor has the rows of dx and is not touched where `factor` is NULL. dx may be dy or, with
+// d_factor in the factor's place, x.
+void kernels_activation_gradient_f32(int kind, size_t rows, size_t columns, const float *x, size_t x_stride,
+                                     const float *factor, const float *dy, size_t dy_stride, float *dx, size_t dx_stride,
+                                     float *d_factor);
+// sums += the sums of the columns of x.
+void kernels_column_sums_f32(size_t rows, size_t columns, const float *x, size_t x_stride, float *sums);
+
+// Gradients by the keys and values of a run, row by row; they grow.
+typedef struct {
+  float *keys;
+  float *values;
+  size_t stride;
+} kernels_key_gradient;
+
+// Of kernels_attention_f32, whose result and log_sums it takes: d_q is set, the gradients of the runs grow. `out` must not
+// stand in the place of q.
+void kernels_attention_gradient_f32(size_t queries, size_t first_query, size_t heads, size_t head_size, bool causal,
+                                    float scale, const float *q, size_t q_stride, const kernels_key_run *runs,
+                                    size_t run_count, const float *out, size_t out_stride, const float *log_sums,
+                                    size_t log_stride, const float *d_out, size_t d_out_stride, float *d_q,
+                                    size_t d_q_stride, const kernels_key_gradient *gradients, float *scratch);
+// Floats of scratch that it takes.
+size_t kernels_attention_gradient_scratch(size_t keys, size_t head_size);
 
 // The next index of a counter that several threads draw from.
 size_t kernels_take(size_t *next);

@@ -65,6 +65,49 @@ public final class PackedMatrix: Sendable {
     }
   }
 
+  /// Packs W whose rows are those of several row-major arrays, one array after another.
+  public convenience init(_ parts: [[Float]], inputs: Int, workers: Int = BLASRuntime.usableThreads) {
+    let ends = Self.rowEnds(parts, columns: inputs)
+    do {
+      try self.init(outputs: ends[parts.count], inputs: inputs, workers: workers) { rows in
+        var values: [Float] = []
+        values.reserveCapacity(rows.count * inputs)
+        for (part, weights) in parts.enumerated() {
+          let own = rows.clamped(to: ends[part]..<ends[part + 1])
+          values += weights[(own.lowerBound - ends[part]) * inputs..<(own.upperBound - ends[part]) * inputs]
+        }
+        return values
+      }
+    } catch {
+      preconditionFailure("reading memory failed: \(error)")
+    }
+  }
+
+  /// Packs W' instead, for dX = dY W: `outputs` are then the columns of the arrays, `inputs` their rows together.
+  public init(transposing parts: [[Float]], columns: Int) {
+    let ends = Self.rowEnds(parts, columns: columns)
+    outputs = columns
+    inputs = ends[parts.count]
+    precision = .float32
+    let bytes = Self.byteCount(outputs: outputs, inputs: inputs, precision: .float32)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    memset(memory, 0, bytes)
+    address = UInt(bitPattern: memory)
+    for (part, weights) in parts.enumerated() {
+      kernels_pack_transposed_f32(
+        ends[part + 1] - ends[part], columns, weights, columns, memory.assumingMemoryBound(to: Float.self), inputs,
+        ends[part])
+    }
+  }
+
+  /// Where the rows of each part begin and the last ends.
+  private static func rowEnds(_ parts: [[Float]], columns: Int) -> [Int] {
+    precondition(
+      columns > 0 && parts.contains { !$0.isEmpty } && parts.allSatisfy { $0.count % columns == 0 },
+      "the parts of a matrix have rows of \(columns)")
+    return parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count / columns) }
+  }
+
   /// Packs a matrix that is in memory.
   public convenience init(_ weights: Matrix<Float>, precision: Precision = .float32) {
     do {

@@ -92,6 +92,37 @@ public struct RowBlock: Sendable {
     (pointer + i * stride).update(from: source.pointer + j * source.stride, count: columns)
   }
 
+  /// All rows take the values of those of another block.
+  public func copy(_ source: RowBlock) {
+    precondition(rows == source.rows, "\(source.rows) rows copied to \(rows)")
+    for i in 0..<rows { copyRow(i, from: source, i) }
+  }
+
+  /// All values become 0.
+  public func clear() {
+    for i in 0..<rows { (pointer + i * stride).update(repeating: 0, count: columns) }
+  }
+
+  /// Adds the values of a row of another block to row `i`.
+  public func addRow(_ i: Int, from source: RowBlock, _ j: Int) {
+    precondition(columns == source.columns, "a row of \(source.columns) added to one of \(columns)")
+    precondition(i >= 0 && i < rows && j >= 0 && j < source.rows, "row \(j) of \(source.rows) to row \(i) of \(rows)")
+    let (target, values) = (pointer + i * stride, source.pointer + j * source.stride)
+    for k in 0..<columns { target[k] += values[k] }
+  }
+
+  /// Adds row after row to the values of an array from `start` on.
+  public func add(to values: inout [Float], at start: Int = 0) {
+    precondition(start >= 0 && start + rows * columns <= values.count, "\(rows) rows do not fit from \(start) on")
+    values.withUnsafeMutableBufferPointer { target in
+      for i in 0..<rows {
+        let row = pointer + i * stride
+        let first = start + i * columns
+        for j in 0..<columns { target[first + j] += row[j] }
+      }
+    }
+  }
+
   /// The distance between the starts of two rows, in floats.
   var stride: Int { buffer.columns }
   var pointer: UnsafeMutablePointer<Float> { buffer.pointer + firstRow * stride + firstColumn }

@@ -10,7 +10,7 @@ public enum Activation: String, Sendable, Codable, CaseIterable {
   case geluTanh
   case relu
 
-  fileprivate var kind: Int32 {
+  var kind: Int32 {
     switch self {
     case .silu: Int32(KERNELS_SILU)
     case .gelu: Int32(KERNELS_GELU)
@@ -69,7 +69,7 @@ public func activateGated(_ activation: Activation, _ x: RowBlock, into y: RowBl
   kernels_activate_f32(activation.kind, x.rows, half, x.pointer, x.stride, x.pointer + half, y.pointer, y.stride)
 }
 
-private func requireSameShape(_ name: String, _ x: RowBlock, _ y: RowBlock) {
+func requireSameShape(_ name: String, _ x: RowBlock, _ y: RowBlock) {
   precondition(
     x.rows == y.rows && x.columns == y.columns, "\(name): \(x.rows) x \(x.columns) into \(y.rows) x \(y.columns)")
 }

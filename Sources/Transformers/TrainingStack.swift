@@ -1,0 +1,148 @@
+import LinearAlgebra
+import NeuralNetwork
+
+/// The layers of a transformer forward and backward over one batch.
+///
+/// As in `BlockStack` rows are shared among threads, and attention by sequence and head; gradients by weights are computed
+/// layer by layer, shared out by outputs. Every sum has one order: the bits depend on the number of threads alone, which
+/// decides how rows are cut.
+struct TrainingStack<Block: TrainableBlock>: Sendable {
+  let blocks: [Block]
+  /// The last layers, that are trained.
+  let trained: Int
+  let isCheckpointing: Bool
+  let batch: TokenBatch
+  let workers: Int
+  let scratch: TrainingScratch
+  private let ranges: [Range<Int>]
+  private let plan: AttentionPlan
+  private let families: [[Int]]
+  private let tables: RotaryTables
+  private let inverseTables: RotaryTables
+
+  init(
+    _ stack: BlockStack<Block>, trained: Int, isCheckpointing: Bool, _ batch: TokenBatch, workers: Int,
+    scratch: inout TrainingScratch
+  ) {
+    blocks = stack.blocks
+    self.trained = trained
+    self.isCheckpointing = isCheckpointing
+    self.batch = batch
+    self.workers = workers
+    ranges = BlockStack<Block>.rowRanges(batch.tokens.count, workers: workers)
+    plan = AttentionPlan(batch, attention: blocks[0].attention, wanted: nil, workers: workers)
+    families = batch.families
+    tables = RotaryTables(stack.rotary, batch)
+    inverseTables = tables.inverse
+    scratch.reserve(
+      blocks, trained: trained, isCheckpointing: isCheckpointing, tokens: batch.tokens.count,
+      longest: batch.longestLength, ranges: ranges.count, workers: workers)
+    self.scratch = scratch
+  }
+
+  private var firstTrained: Int { blocks.count - trained }
+
+  /// Where a layer's input stands. Those that are not trained take turns between two buffers.
+  func input(of layer: Int) -> RowBuffer {
+    layer >= firstTrained ? scratch.inputs[1 + layer - firstTrained] : scratch.inputs[1 - (firstTrained - layer) % 2]
+  }
+
+  /// The residual stream after the last layer.
+  var output: RowBuffer { input(of: blocks.count) }
+
+  private func tape(of layer: Int) -> LayerTape {
+    scratch.tapes[isCheckpointing ? 0 : max(layer - firstTrained, 0)]
+  }
+
+  /// Runs all layers over `input(of: 0)`, which holds the embedded tokens.
+  func forward() {
+    for layer in blocks.indices { run(layer, into: input(of: layer + 1)) }
+  }
+
+  /// One layer; without `output` only what its tape holds.
+  private func run(_ layer: Int, into output: RowBuffer?) {
+    let block = blocks[layer]
+    let x = input(of: layer)
+    let tape = tape(of: layer)
+    concurrentFor(ranges.count, workers: workers) { worker, index in
+      block.project(x, ranges[index], keeping: tape, scratch: scratch.layers[worker])
+      tables.forEachRun(in: ranges[index], of: batch) { rows, position, table in
+        block.attention.rotate(tape.projections[rows], from: position, table)
+      }
+    }
+    plan.run(
+      block.attention, tape.projections.all, batch, into: tape.attended.all, logSums: tape.logSums.all,
+      workers: workers, scratch: scratch.layers)
+    concurrentFor(ranges.count, workers: workers) { worker, index in
+      block.complete(x, ranges[index], keeping: tape, into: output, scratch: scratch.layers[worker])
+    }
+  }
+
+  /// Goes back through the trained layers from the gradient by `output`, which `gradients.upper` holds.
+  ///
+  /// - Parameter add: is called after each layer with its gradients by the weights, before they are overwritten.
+  /// - Returns: the gradients, `upper` being that by the first trained layer's input.
+  func backward(_ gradients: LayerGradients, _ add: (_ layer: Int, LayerGradients) -> Void) -> LayerGradients {
+    var gradients = gradients
+    for layer in (firstTrained..<blocks.count).reversed() {
+      // The last layer's tape is still that of the forward pass.
+      if isCheckpointing, layer < blocks.count - 1 { run(layer, into: nil) }
+      backward(layer, gradients)
+      add(layer, gradients)
+      swap(&gradients.upper, &gradients.lower)
+    }
+    return gradients
+  }
+
+  private func backward(_ layer: Int, _ gradients: LayerGradients) {
+    let block = blocks[layer]
+    let x = input(of: layer)
+    let tape = tape(of: layer)
+    for norm in gradients.norms { norm.all.clear() }
+    concurrentFor(ranges.count, workers: workers) { _, part in
+      block.completeBackward(ranges[part], part: part, tape, gradients)
+      gradients.projections[ranges[part]].clear()
+    }
+    attentionBackward(block.attention, tape, gradients)
+    concurrentFor(ranges.count, workers: workers) { _, part in
+      inverseTables.forEachRun(in: ranges[part], of: batch) { rows, position, table in
+        block.attention.rotate(gradients.projections[rows], from: position, table)
+      }
+      block.projectBackward(x, ranges[part], part: part, tape, gradients)
+    }
+    let rows = 0..<batch.tokens.count
+    let pairs = [
+      (gradients.projections, block.attentionInput(x, gradients)), (gradients.middle, tape.attended),
+      (gradients.inner, gradients.innerInput), (gradients.upper, gradients.product),
+    ]
+    let jobs = zip(pairs, gradients.linears).map { LinearGradient.Job($0.0[rows], $0.1[rows], into: $1) }
+    LinearGradient.compute(jobs, workers: workers)
+  }
+
+  /// Texts that share a prefix add to its keys' gradient: one thread takes all of them, one head at a time.
+  private func attentionBackward(_ attention: SelfAttention, _ tape: LayerTape, _ gradients: LayerGradients) {
+    let groups = attention.keyValueHeads
+    concurrentFor(families.count * groups, workers: workers) { worker, index in
+      for member in families[index / groups] {
+        let segment = batch.segments[member]
+        let prefix = segment.prefix.map { [batch.segments[$0].rows] } ?? []
+        let keys = prefix + [segment.rows]
+        attention.attendBackward(
+          tape.projections[segment.rows], firstQuery: segment.firstPosition, keys: keys.map { tape.projections[$0] },
+          group: index % groups, out: tape.attended[segment.rows], logSums: tape.logSums[segment.rows],
+          outGradient: gradients.attended[segment.rows], queryGradient: gradients.projections[segment.rows],
+          keyGradients: keys.map { gradients.projections[$0] }, scratch: scratch.attention[worker])
+      }
+    }
+  }
+}
+
+extension TokenBatch {
+  /// The segments that share keys, those of the most tokens first: each without a prefix with those that continue it.
+  var families: [[Int]] {
+    var members: [Int: [Int]] = [:]
+    for (index, segment) in segments.enumerated() { members[segment.prefix ?? index, default: []].append(index) }
+    func cost(_ family: [Int]) -> Int { family.reduce(0) { $0 + segments[$1].rows.count * segments[$1].length } }
+    return members.values.sorted { (cost($0), $1[0]) > (cost($1), $0[0]) }
+  }
+}
