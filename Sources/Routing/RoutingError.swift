@@ -14,6 +14,10 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
   case cost(problem: String)
   /// Contexts cannot be fitted or encoded as asked.
   case context(problem: String)
+  /// An offline router cannot be trained on these data, or as asked.
+  case training(problem: String)
+  /// A loss or gradient of training is no longer a number; `pairs` are the ids of the batch.
+  case diverged(epoch: Int, step: Int, tensor: String, pairs: [String])
 
   public var description: String {
     switch self {
@@ -27,8 +31,11 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
       "there is an arm '\(name)' already; names of arms are unique"
     case .savedState(let path, let problem):
       "\(path): \(problem)"
-    case .cost(let problem), .context(let problem):
+    case .cost(let problem), .context(let problem), .training(let problem):
       problem
+    case .diverged(let epoch, let step, let tensor, let pairs):
+      "training stopped in epoch \(epoch) at step \(step): \(tensor) is not finite; lower the learning rate, or look at the "
+        + "pairs of the batch: \(pairs.joined(separator: ", "))"
     }
   }
 }

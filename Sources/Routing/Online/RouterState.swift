@@ -86,12 +86,7 @@ public struct RouterState: Sendable, Equatable {
       throw mismatch("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
     }
     let names = manifest.rewardModels
-    if let rewardModels, names != rewardModels {
-      let reordered = names.sorted() == rewardModels.sorted()
-      throw mismatch(
-        (reordered ? "it has these reward models in another order: " : "it routes other reward models: ")
-          + "\(names.joined(separator: ", ")), not \(rewardModels.joined(separator: ", "))")
-    }
+    if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
     if let encoder, manifest.encoder != encoder {
       throw mismatch("its contexts come from encoder '\(manifest.encoder)', not '\(encoder)'")
     }
@@ -128,9 +123,19 @@ extension ThompsonSamplingRouter.Configuration {
   fileprivate var isValid: Bool { noiseVariance > 0 && noiseVariance.isFinite && discount > 0 && discount <= 1 }
 }
 
+/// - Throws: `RoutingError.savedState` where a saved state has other reward models than expected, or another order of them.
+func checkRewardModels(_ names: [String], expected: [String], path: String) throws(RoutingError) {
+  guard names != expected else { return }
+  let reordered = names.sorted() == expected.sorted()
+  throw .savedState(
+    path: path,
+    problem: (reordered ? "it has these reward models in another order: " : "it routes other reward models: ")
+      + "\(names.joined(separator: ", ")), not \(expected.joined(separator: ", "))")
+}
+
 extension DecodingError {
   /// The field and what is wrong with it.
-  fileprivate var explanation: String {
+  var explanation: String {
     switch self {
     case .keyNotFound(let key, _): "field '\(key.stringValue)' is missing"
     case .typeMismatch(_, let context), .valueNotFound(_, let context):

@@ -1,0 +1,68 @@
+import PreferenceData
+
+/// Which reward model is right on which labelled pair, and by how much: what offline training and evaluation look at.
+public struct RewardModelBehavior: Sendable, Equatable {
+  /// Names in arm order.
+  public let rewardModels: [String]
+  /// The labelled pairs, as ascending indices of the dataset.
+  public let pairs: [Int]
+  /// Their ids.
+  public let ids: [String]
+  /// y: `right[i][n]` tells whether model n ranks pair `pairs[i]` as its label does; a tie is wrong.
+  public let right: [[Bool]]
+  /// `margins[i][n]`: the score of the better response minus that of the other, in the model's own unit.
+  public let margins: [[Double]]
+  /// Pairs that were left out because nobody knows their label.
+  public let unlabelledCount: Int
+
+  /// - Parameter selection: indices of the pairs to look at; all if nil.
+  /// - Throws: `RoutingError.training` for fewer than two reward models and where no pair has a label.
+  public init(_ dataset: PreferenceDataset, pairs selection: [Int]? = nil) throws(RoutingError) {
+    rewardModels = dataset.rewardModels.map(\.name)
+    guard rewardModels.count >= 2 else {
+      throw .training(
+        problem:
+          "there is nothing to route: the pool has one reward model, '\(rewardModels.first ?? "")'; name two "
+          + "or more")
+    }
+    let looked = selection?.sorted() ?? Array(dataset.pairs.indices)
+    pairs = looked.filter { dataset.pairs[$0].label != nil }
+    unlabelledCount = looked.count - pairs.count
+    guard !pairs.isEmpty else {
+      throw .training(
+        problem:
+          "none of the \(looked.count) pairs has a label; an offline router learns from pairs "
+          + "whose label is known")
+    }
+    ids = pairs.map { dataset.pairs[$0].id }
+    right = pairs.map { pair in dataset.scores.indices.map { dataset.isCorrect(arm: $0, pair: pair) } }
+    margins = pairs.map { pair in
+      let label = dataset.pairs[pair].label ?? .a
+      return dataset.scores.map { $0[pair][label] - $0[pair][label.other] }
+    }
+  }
+
+  /// Positions in `pairs` of those that some model gets right and some model gets wrong.
+  public var disagreementSet: [Int] {
+    right.indices.filter { right[$0].contains(true) && right[$0].contains(false) }
+  }
+
+  /// All (winner, loser) of models that disagree on the pair at this position.
+  func comparisons(at position: Int) -> [ArmComparison] {
+    let answers = right[position]
+    return answers.indices.filter { answers[$0] }.flatMap { winner in
+      answers.indices.filter { !answers[$0] }.map { ArmComparison(winner: winner, loser: $0) }
+    }
+  }
+}
+
+/// Two reward models of which one is right and one is wrong on the same pair.
+public struct ArmComparison: Sendable, Hashable {
+  public let winner: Int
+  public let loser: Int
+
+  public init(winner: Int, loser: Int) {
+    self.winner = winner
+    self.loser = loser
+  }
+}
