@@ -123,8 +123,8 @@ typedef struct {
   {                                                                                                               \
     #suffix, product_##suffix, rms_norm_##suffix, layer_norm_##suffix, rotate_##suffix, activate_rows_##suffix, \
         attention_##suffix, adamw_##suffix, square_sum_##suffix, blend_##suffix, rms_norm_gradient_##suffix,      \
-        layer_norm_gradient_##suffix,                                                                               \
-        activation_gradient_##suffix, column_sums_##suffix, attention_gradient_##suffix                           \
+        layer_norm_gradient_##suffix, activation_gradient_##suffix, column_sums_##suffix,                         \
+        attention_gradient_##suffix                                                                                 \
   }
 
 static const level levels[] = {
