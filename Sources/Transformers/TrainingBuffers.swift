@@ -66,7 +66,8 @@ struct LayerGradients: Sendable {
   }
 }
 
-/// The memory of a training step, kept from step to step and enlarged when a batch needs more.
+/// The memory of a model's training steps, kept from step to step and enlarged when a batch needs more. Models whose layers
+/// have other parts (biases, norms of heads) need one each.
 public struct TrainingScratch: Sendable {
   /// The inputs of the trained layers and the last one's output; before them, the input of those that are not trained.
   private(set) var inputs: [RowBuffer] = []

@@ -91,7 +91,7 @@ extension TrainableTransformer {
       norm.backward(pass.residual.all, gradient, into: output, weightGradient: weights.all)
       weights.all.add(to: &gradients[place])
     }
-    guard trainedLayers > 0 || trained == .all, let start = stack.scratch.gradients else { return }
+    guard trainedLayers > 0, let start = stack.scratch.gradients else { return }
     let upper = start.upper[0..<pass.batch.tokens.count]
     upper.clear()
     for (i, row) in pass.rows.enumerated() { upper.addRow(row, from: output, i) }
