@@ -75,7 +75,7 @@ struct CrossValidate: ParsableCommand {
   /// The best single model comes first: differences are taken to it.
   private var policies: [any OfflinePolicy] {
     [BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy()]
-      + [0.0, 1, 2].map { AdvantagePolicy(caution: $0) } + [LogisticPolicy()]
+      + [0.0, 1, 2].map { AdvantagePolicy(caution: $0) } + [LogisticPolicy(), PublishedRecipePolicy(seed: seed)]
   }
 
   func run() throws {

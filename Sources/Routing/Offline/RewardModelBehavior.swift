@@ -42,6 +42,16 @@ public struct RewardModelBehavior: Sendable, Equatable {
     }
   }
 
+  /// The behaviour that evidence tells of, which knows no scores: margins are 1 or -1.
+  init(_ evidence: OfflineEvidence) {
+    rewardModels = evidence.correctness.indices.map { "arm \($0)" }
+    pairs = Array(0..<evidence.pairCount)
+    ids = pairs.map { "\($0)" }
+    right = pairs.map { pair in evidence.correctness.map { $0[pair] == 1 } }
+    margins = right.map { $0.map { $0 ? 1 : -1 } }
+    unlabelledCount = 0
+  }
+
   /// Positions in `pairs` of those that some model gets right and some model gets wrong.
   public var disagreementSet: [Int] {
     right.indices.filter { right[$0].contains(true) && right[$0].contains(false) }
