@@ -13,6 +13,7 @@ public struct ProgressBar: Sendable {
   private var lastDraw: ContinuousClock.Instant?
   private var lastTenth = 0
   private var done = 0
+  private var note = ""
 
   /// - Parameters:
   ///   - total: units of the whole work.
@@ -31,7 +32,10 @@ public struct ProgressBar: Sendable {
   }
 
   /// Says that `count` more units are done.
-  public mutating func advance(by count: Int = 1) {
+  ///
+  /// - Parameter note: shown at the end of the line from now on, e.g. the loss; nil keeps the last one.
+  public mutating func advance(by count: Int = 1, note: String? = nil) {
+    if let note { self.note = ", " + note }
     if let output = output(advancingBy: count, at: .now) { write(output) }
   }
 
@@ -67,7 +71,7 @@ public struct ProgressBar: Sendable {
     let left = done < total && rate > 0 ? ", " + Self.clock(Double(total - done) / rate) + " left" : ""
     let speed = String(format: rate < 10 ? "%.1f" : "%.0f", rate)
     return "\(title) [\(bar)] " + String(format: "%3.0f", 100 * share) + " %  \(speed) \(unit)/s, "
-      + Self.clock(seconds) + left
+      + Self.clock(seconds) + left + note
   }
 
   /// Minutes and seconds, or hours too.

@@ -1,0 +1,158 @@
+import LinearAlgebra
+import PreferenceData
+import Reporting
+import RewardModels
+import Routing
+
+/// How right an offline router's choices are on labelled pairs, beside what needs no router.
+public struct RouterEvaluation: Sendable, Codable {
+  /// An accuracy or a difference of two, as fractions, with its 95 % interval.
+  public struct Estimate: Sendable, Codable, Equatable {
+    public let value: Double
+    public let low: Double
+    public let high: Double
+  }
+
+  public struct Row: Sendable, Codable {
+    public let method: String
+    /// Over all pairs, those that some model gets right, and the disagreement set; nil where no pair counts.
+    public let all: Estimate?
+    public let anyCorrect: Estimate?
+    public let disagreement: Estimate?
+    /// Difference over all pairs to the best single model, which the very labels name.
+    public let toBestSingle: Estimate?
+    /// Accuracy by domain, in the order of `domains`.
+    public let byDomain: [Double]
+  }
+
+  public let pairs: Int
+  public let anyCorrectPairs: Int
+  public let disagreementPairs: Int
+  public let rewardModels: [String]
+  public let domains: [String]
+  public let pairsByDomain: [Int]
+  public let bestSingle: String
+  /// Router, single models, random, majority, oracle.
+  public let rows: [Row]
+  /// The share of all (winner, loser) comparisons that the scores order rightly; nil where there is none.
+  public let comparisonAccuracy: Double?
+  /// The share of (pair, model) whose probability lies on the right side of one half.
+  public let classificationAccuracy: Double
+  public let expectedCalibrationError: Double
+  /// The router's choices by model, over all pairs and as `[domain][model]`.
+  public let shares: [Double]
+  public let sharesByDomain: [[Double]]
+  public let bootstrapResamples: Int
+
+  /// - Parameters:
+  ///   - judgement: one row a pair of the dataset.
+  ///   - generator: of the bootstrap over prompts.
+  /// - Throws: `RoutingError.training` where no pair is labelled.
+  public init(
+    _ judgement: OfflineRouter.Judgement, dataset whole: PreferenceDataset, using generator: inout PhiloxGenerator
+  ) throws(RoutingError) {
+    precondition(judgement.scores.rows == whole.pairs.count, "one row of scores a pair")
+    let behavior = try RewardModelBehavior(whole)
+    let dataset = whole.selecting(pairs: behavior.pairs)
+    let right = behavior.right
+    let choices = judgement.arms
+    let arms = behavior.pairs.map { choices[$0] }
+    rewardModels = behavior.rewardModels
+    let models = rewardModels.indices
+
+    let singles = models.map { arm in right.map { $0[arm] ? 1.0 : 0 } }
+    let majority = dataset.pairs.indices.map { pair in
+      MajorityVote().verdict(scores: dataset.scores.map { $0[pair] }).correctness(
+        label: dataset.pairs[pair].label ?? .a)
+    }
+    let methods: [(name: String, correctness: [Double])] =
+      [("router", zip(right, arms).map { $0[$1] ? 1 : 0 })] + zip(rewardModels, singles).map { ($0, $1) } + [
+        ("random", right.map { Double($0.count { $0 }) / Double($0.count) }), ("majority", majority),
+        ("oracle (hindsight)", right.map { $0.contains(true) ? 1 : 0 }),
+      ]
+    let totals = singles.map { $0.reduce(0, +) }
+    let best = models.max { (totals[$0], -$0) < (totals[$1], -$1) } ?? 0
+    bestSingle = rewardModels[best]
+
+    let subsets = [
+      [Bool](repeating: true, count: right.count), right.map { $0.contains(true) },
+      right.map { $0.contains(true) && $0.contains(false) },
+    ]
+    let counts = subsets.map { $0.count { $0 } }
+    (pairs, anyCorrectPairs, disagreementPairs) = (counts[0], counts[1], counts[2])
+    var groupOfPair = [Int](repeating: 0, count: right.count)
+    for (group, members) in PromptGroups(dataset.pairs).groups.enumerated() {
+      for pair in members { groupOfPair[pair] = group }
+    }
+    let bootstrap = PairedBootstrap(
+      values: methods.map(\.correctness), subsets: subsets, groups: groupOfPair, using: &generator)
+    bootstrapResamples = bootstrap.resamples
+
+    let domains = dataset.domains
+    let membersOfDomain = domains.map { domain in right.indices.filter { dataset.domain(pair: $0) == domain } }
+    self.domains = domains
+    pairsByDomain = membersOfDomain.map(\.count)
+    rows = methods.enumerated().map { index, method in
+      func estimate(_ subset: Int) -> Estimate? {
+        guard let mean = bootstrap.mean(method: index, subset: subset),
+          let interval = bootstrap.interval(method: index, subset: subset)
+        else { return nil }
+        return Estimate(value: mean, low: interval.low, high: interval.high)
+      }
+      return Row(
+        method: method.name, all: estimate(0), anyCorrect: estimate(1), disagreement: estimate(2),
+        toBestSingle: bootstrap.difference(method: index, minus: best + 1, subset: 0).map {
+          Estimate(value: $0.mean, low: $0.interval.low, high: $0.interval.high)
+        },
+        byDomain: membersOfDomain.map { members in
+          members.reduce(0) { $0 + method.correctness[$1] } / Double(members.count)
+        })
+    }
+
+    var ordered = 0
+    var comparisons = 0
+    for (position, pair) in behavior.pairs.enumerated() {
+      for winner in models where right[position][winner] {
+        for loser in models where !right[position][loser] {
+          comparisons += 1
+          if judgement.scores[pair, winner] > judgement.scores[pair, loser] { ordered += 1 }
+        }
+      }
+    }
+    comparisonAccuracy = comparisons > 0 ? Double(ordered) / Double(comparisons) : nil
+    let probabilities = behavior.pairs.flatMap { judgement.probabilities.row($0) }
+    let outcomes = right.flatMap { $0 }
+    classificationAccuracy =
+      Double(zip(probabilities, outcomes).count { ($0 > 0.5) == $1 }) / Double(outcomes.count)
+    expectedCalibrationError = Alignment.expectedCalibrationError(probabilities, outcomes: outcomes)
+
+    func shares(_ members: [Int]) -> [Double] {
+      models.map { arm in Double(members.count { arms[$0] == arm }) / Double(members.count) }
+    }
+    self.shares = shares(Array(arms.indices))
+    sharesByDomain = membersOfDomain.map(shares)
+  }
+}
+
+/// The mean distance of probability and frequency over ten bins of equal width, weighted by what falls in each:
+/// sum_b |B_b|/n |mean outcome of b - mean probability of b|.
+///
+/// Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+public func expectedCalibrationError(_ probabilities: [Double], outcomes: [Bool]) -> Double {
+  precondition(probabilities.count == outcomes.count, "one outcome a probability")
+  var excess = [Double](repeating: 0, count: 10)
+  for (probability, outcome) in zip(probabilities, outcomes) {
+    excess[min(Int(probability * 10), 9)] += (outcome ? 1 : 0) - probability
+  }
+  return excess.reduce(0) { $0 + abs($1) } / Double(max(probabilities.count, 1))
+}
+
+extension Verdict {
+  /// Expected agreement of a vote with the gold label: a tie is broken by a coin.
+  fileprivate func correctness(label: ResponseSide) -> Double {
+    switch self {
+    case .preferred(let side): side == label ? 1 : 0
+    case .tie: 0.5
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Foundation
+import RouterKit
+
+/// `bayesrouter evaluate`: an offline router on labelled pairs.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Evaluate an offline router on the labelled pairs of a dataset.",
+    discussion: """
+      Each pair goes to the reward model of the highest Bradley-Terry score. Accuracies are over all pairs, over those that some model gets \
+      right, and over the disagreement set, with 95 % paired bootstrap intervals over prompts. The best single model is named by the very \
+      labels that it is judged by, as is the oracle. Pairs without label are left out.
+
+      EXAMPLES
+        bayesrouter evaluate --router routers/hashed --data judgebench
+        bayesrouter evaluate --router routers/minilm --data judgebench --encoder all-MiniLM-L6-v2 --json
+      """)
+
+  @Option(name: .long, help: "The router's folder, or that of the training run.")
+  var router: String
+
+  @Option(name: .long, help: "The dataset folder: pairs.jsonl, scores.jsonl, rms.json.")
+  var data: String
+
+  @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features.")
+  var encoder: String?
+
+  @OptionGroup var encoding: PairEncoderOptions
+
+  @Option(name: .long, help: "Seed of the bootstrap.")
+  var seed: UInt64 = 1
+
+  @Flag(name: .long, help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let saved = try OfflineRouter(folder: URL(fileURLWithPath: router))
+    let frozen = try frozenEncoder(behind: saved)
+    let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: frozen.name)
+    // By name, so that a dataset with more models, or in another order, serves too.
+    let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels)
+    var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
+    let evaluation = try RouterEvaluation(
+      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, using: &generator)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      print(String(decoding: try encoder.encode(evaluation), as: UTF8.self))
+    } else {
+      print(evaluation.text)
+    }
+  }
+
+  private func frozenEncoder(behind saved: OfflineRouter) throws -> FrozenEncoder {
+    if let encoder { return try encoding.encoder(encoder) }
+    guard let hashed = FrozenEncoder(hashedName: saved.encoder) else {
+      throw ValidationError("the router was trained behind '\(saved.encoder)': give that checkpoint with --encoder")
+    }
+    return hashed
+  }
+}
+
+extension RouterEvaluation {
+  /// The tables that people read.
+  var text: String {
+    func percent(_ estimate: Estimate?) -> String {
+      estimate.map { String(format: "%.2f [%.0f,%.0f]", $0.value * 100, $0.low * 100, $0.high * 100) } ?? "-"
+    }
+    var table = Table(
+      [.init("method")] + ["all %", "some right %", "disagree %", "- best"].map { .init($0, .right) })
+    var byDomain = Table([.init("accuracy %")] + domains.map { .init($0, .right) })
+    for row in rows {
+      let difference = row.toBestSingle.map {
+        String(format: "%+.1f [%+.1f,%+.1f]", $0.value * 100, $0.low * 100, $0.high * 100)
+      }
+      table.append(
+        [row.method, percent(row.all), percent(row.anyCorrect), percent(row.disagreement), difference ?? "-"])
+      byDomain.append([row.method] + row.byDomain.map { String(format: "%.1f", $0 * 100) })
+    }
+    var choices = Table([.init("router's share %"), .init("all", .right)] + domains.map { .init($0, .right) })
+    for (arm, name) in rewardModels.enumerated() {
+      choices.append([name] + ([shares] + sharesByDomain).map { String(format: "%.1f", $0[arm] * 100) })
+    }
+    return """
+      \(pairs) labelled pairs, \(anyCorrectPairs) that some model gets right, \(disagreementPairs) in the disagreement set; best single \
+      (hindsight): \(bestSingle)
+
+      \(table.terminal())
+
+      \(byDomain.terminal())
+
+      \(choices.terminal())
+
+      comparisons ordered rightly \(comparisonAccuracy.map { String(format: "%.2f %%", $0 * 100) } ?? "-"); \
+      correctness predicted rightly \(String(format: "%.2f %%, ECE %.3f", classificationAccuracy * 100, expectedCalibrationError))
+      Intervals: 95 %, paired bootstrap over prompts (\(bootstrapResamples) resamples). A tied vote counts one half.
+      """
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// Runs the built `bayesrouter train` and `evaluate`.
+@Suite struct TrainCommandTests {
+  private func withDataset<Result>(pairs: Int = 300, _ body: (URL, URL) throws -> Result) throws -> Result {
+    try withTemporaryFolder { folder in
+      let data = folder.appendingPathComponent("data")
+      #expect(try run(["synthesize", "--pairs", "\(pairs)", "--rms", "4", "--out", data.path]).status == 0)
+      return try body(data, folder.appendingPathComponent("router"))
+    }
+  }
+
+  private func arguments(_ data: URL, _ out: URL, _ more: [String] = []) -> [String] {
+    [
+      "train", "--data", data.path, "--encoder", "hashed", "--dimension", "64", "--epochs", "4", "--patience", "0",
+      "--threads", "1", "--out", out.path,
+    ] + more
+  }
+
+  private func bytes(_ run: URL) throws -> [Data] {
+    try ["best", "last"].flatMap { name in
+      try ["router.safetensors", "manifest.json"].map {
+        try Data(contentsOf: run.appendingPathComponent(name).appendingPathComponent($0))
+      }
+    }
+      + ["state.safetensors", "state.json"].map {
+        try Data(contentsOf: run.appendingPathComponent("state").appendingPathComponent($0))
+      }
+  }
+
+  private struct Evaluation: Decodable {
+    struct Row: Decodable {
+      struct Estimate: Decodable {
+        let value: Double
+        let low: Double
+        let high: Double
+      }
+      let method: String
+      let all: Estimate
+      let disagreement: Estimate
+    }
+    let pairs: Int
+    let rows: [Row]
+    let shares: [Double]
+    let expectedCalibrationError: Double
+  }
+
+  @Test func aTrainedRouterIsEvaluated() throws {
+    try withDataset { data, out in
+      let trained = try run(arguments(data, out))
+      #expect(trained.status == 0, "\(trained.errors)")
+      #expect(trained.output.contains("comparisons") && trained.output.contains("best epoch"))
+      let names = Set(try FileManager.default.contentsOfDirectory(atPath: out.path))
+      #expect(names.isSuperset(of: ["best", "last", "state", "log.jsonl", "config.json", "summary.json", "loss.gp"]))
+      let log = try String(contentsOf: out.appendingPathComponent("log.jsonl"), encoding: .utf8)
+      #expect(log.split(separator: "\n").count == 4)
+
+      let table = try run(["evaluate", "--router", out.path, "--data", data.path])
+      #expect(table.status == 0 && table.output.contains("oracle (hindsight)"), "\(table.errors)")
+      let result = try run(["evaluate", "--router", out.path, "--data", data.path, "--json"])
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      let evaluation = try decoder.decode(Evaluation.self, from: Data(result.output.utf8))
+      #expect(evaluation.pairs == 300 && evaluation.rows.count == 8)
+      #expect(abs(evaluation.shares.reduce(0, +) - 1) < 1e-12)
+      #expect(evaluation.rows.allSatisfy { $0.all.low <= $0.all.value && $0.all.value <= $0.all.high })
+      let router = try #require(evaluation.rows.first { $0.method == "router" })
+      let random = try #require(evaluation.rows.first { $0.method == "random" })
+      #expect(router.disagreement.value > random.disagreement.value)
+
+      let other = try run(["evaluate", "--router", out.path, "--data", data.path, "--encoder", "hashed"])
+      #expect(other.status != 0 && other.errors.contains("'hashed-64', not 'hashed-256'"))
+    }
+  }
+
+  /// Killed at some moments and resumed, the run ends in the same bytes.
+  @Test(arguments: [40, 90, 160])
+  func aKilledRunResumesToTheSameBytes(milliseconds: Int) throws {
+    try withDataset(pairs: 1500) { data, out in
+      let long = ["--epochs", "12", "--batch", "8"]
+      let whole = out.appendingPathExtension("whole")
+      #expect(try run(arguments(data, whole, long)).status == 0)
+      for attempt in 0..<4 {
+        let resumes = FileManager.default.fileExists(atPath: out.path)
+        let process = try start(arguments(data, out, long + (resumes ? ["--resume"] : [])))
+        Thread.sleep(forTimeInterval: Double(milliseconds * (attempt + 5)) / 1000)
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+      }
+      let resumes = FileManager.default.fileExists(atPath: out.path)
+      let last = try run(arguments(data, out, long + (resumes ? ["--resume"] : [])))
+      #expect(last.status == 0, "\(last.errors)")
+      #expect(try bytes(out) == bytes(whole))
+    }
+  }
+
+  @Test func wrongUseIsRefusedWithTheReason() throws {
+    try withDataset(pairs: 60) { data, out in
+      #expect(try run(arguments(data, out)).status == 0)
+      let existing = try run(arguments(data, out))
+      #expect(existing.status != 0 && existing.errors.contains("exists already"))
+      let changed = try run(arguments(data, out, ["--lambda", "0.2", "--resume"]))
+      #expect(
+        changed.status != 0 && changed.errors.contains("loss.classificationWeight was 0.5 and is 0.2"),
+        "\(changed.errors)")
+      #expect(try run(arguments(data, out, ["--resume"])).status == 0)
+      let fresh = out.appendingPathExtension("fresh")
+      for (options, text) in [
+        (["--resume"], "no run to resume"), (["--tune", "full"], "comes with encoder fine-tuning"),
+        (["--tune", "lora:8"], "comes with encoder fine-tuning"), (["--tune", "all"], "choose frozen"),
+        (["--learning-rate", "0"], "learning rate"), (["--validation", "1"], "--validation"),
+        (["--learning-rate", "1e38", "--clip", "0", "--warmup", "0", "--mu", "1"], "is not finite"),
+      ] {
+        let result = try run(arguments(data, fresh, options))
+        #expect(result.status != 0 && result.errors.contains(text), "\(options): \(result.errors)")
+      }
+      let nobody = try run(["evaluate", "--router", data.path, "--data", data.path])
+      #expect(nobody.status != 0 && nobody.errors.contains("no offline router"))
+    }
+  }
+}
