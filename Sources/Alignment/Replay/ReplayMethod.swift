@@ -19,6 +19,8 @@ public enum ReplayMethod: Sendable, Hashable {
   case thompson
   /// The paper's router with prior means from offline data.
   case thompsonPrior
+  /// The offline prior alone: the arm of the highest prior mean, never updated.
+  case offlineOnly
   /// The paper's router with prior mean 0, its choice weighed against the price of a call.
   case costAware(CostPolicy)
   /// The reward model that is best over all pairs, known in hindsight.
@@ -32,7 +34,7 @@ public enum ReplayMethod: Sendable, Hashable {
   /// settings, and the best single model has its own row already.
   public static let names = [
     "single", "random", "majority", "mean", "uncertainty", "linucb", "epsilon-greedy", "thompson", "thompson-prior",
-    "domain-best", "oracle",
+    "offline-only", "domain-best", "oracle",
   ]
 
   /// The methods behind a command-line name; nil for an unknown one.
@@ -47,6 +49,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case "epsilon-greedy": [.epsilonGreedy]
     case "thompson": [.thompson]
     case "thompson-prior": [.thompsonPrior]
+    case "offline-only": [.offlineOnly]
     case "domain-best": [.domainBest]
     case "oracle": [.oracle]
     default: nil
@@ -65,6 +68,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case .epsilonGreedy: "epsilon-greedy"
     case .thompson: "thompson"
     case .thompsonPrior: "thompson-prior"
+    case .offlineOnly: "offline-only"
     case .costAware(.fixed(let kappa)): "thompson kappa \(kappa)"
     case .costAware(.budget(let price, _)): "thompson budget \(price)"
     case .bestSingle: "best single (hindsight)"
@@ -87,6 +91,9 @@ public enum ReplayMethod: Sendable, Hashable {
     default: false
     }
   }
+
+  /// Whether it takes prior means from offline data.
+  public var needsPrior: Bool { self == .thompsonPrior || self == .offlineOnly }
 
   /// Whether it uses the gold labels of the very pairs that it is judged on.
   public var isHindsight: Bool {
