@@ -19,6 +19,7 @@ struct Replay: AsyncParsableCommand {
         router-bench replay --data judgebench --arms 4-5 --seeds 5 --out runs/sub-pools
         router-bench replay --data judgebench --reward noisy:0.2 --delay 32 --out runs/noisy
         router-bench replay --data judgebench --prior offline:0.3 --out runs/prior
+        router-bench replay --data judgebench --prior routers/hashed --sweep prior-variance --out runs/sweep
         router-bench replay --data judgebench --encoder all-MiniLM-L6-v2 --out runs/minilm
         router-bench replay --data judgebench --kappa 0,0.05,0.2,1 --budget 5,10 --out runs/frontier
       """)
@@ -48,9 +49,16 @@ struct Replay: AsyncParsableCommand {
   @Option(
     help: """
       none; offline:F, prior means from a fraction F of the pairs with all models' judgements, which are then not replayed, and beside \
-      them whole posteriors of the same pairs (thompson-laplace); or offline:DIR, means from a router saved by an earlier run.
+      them whole posteriors of the same pairs (thompson-laplace); offline:DIR or DIR, from a router saved by an earlier run, or trained \
+      by bayesrouter train: contexts are then its h, as they are, and prior means its E_bt.
       """)
   var prior: ReplayPrior = .none
+  @Option(
+    help: """
+      prior-variance: the prior alone, Thompson sampling from 0, and from the prior, the latter two with sigma_w^2 from 0.001 to 1, \
+      instead of --methods.
+      """)
+  var sweep: ReplaySweep?
   @Option(help: "hashed, the n-gram context; or none, where only the intercept is left.")
   var context: ContextKind = .hashed
   @Option(
@@ -132,6 +140,10 @@ struct Replay: AsyncParsableCommand {
       at: URL(fileURLWithPath: out), configuration: RunConfiguration(command: self, inputs: inputs))
     let output = ReplayOutput(folder: folder, inputs: inputs, configuration: configuration)
 
+    if let sweep {
+      try output.finish([try await sweep.run(inputs, configuration: configuration, output)], json: json)
+      return
+    }
     let learning = inputs.pools.reduce(0) { sum, pool in sum + inputs.methods(of: pool).count(where: \.learns) }
     var progress = ProgressBar(
       "replay", total: learning * seeds * inputs.online.pairs.count, unit: "decisions")
@@ -180,8 +192,12 @@ enum ReplayPrior: ExpressibleByArgument, Sendable, Equatable {
       self = .none
       return
     }
-    guard argument.hasPrefix("offline:"), argument.count > "offline:".count else { return nil }
+    guard argument.hasPrefix("offline:") else {
+      self = .folder(argument)
+      return
+    }
     let value = String(argument.dropFirst("offline:".count))
+    guard !value.isEmpty else { return nil }
     self = Double(value).map(ReplayPrior.fraction) ?? .folder(value)
   }
 

@@ -25,10 +25,12 @@ struct ReplayInputs {
   /// Arm indices of each pool.
   let pools: [[Int]]
   private let savedRouter: RouterState?
+  private let offlineRouter: OfflineRouter?
   private let methodNames: [String]
   private let costMethods: [ReplayMethod]
   let prices: [Double]?
   private let prior: ReplayPrior
+  let sweep: ReplaySweep?
 
   init(_ command: Replay) throws {
     dataset = try command.source.load(
@@ -46,57 +48,58 @@ struct ReplayInputs {
     methodNames =
       given
       ?? ReplayMethod.names.filter {
-        ($0 != "thompson-prior" || command.prior != .none) && ($0 != "thompson-laplace" || hasPairs)
+        (command.prior != .none || !Self.needsPrior($0)) && (hasPairs || $0 != "thompson-laplace")
       }
     for name in methodNames where ReplayMethod.named(name, armCount: 1) == nil {
       throw ValidationError(
         "--methods: there is no method '\(name)'; choose from \(ReplayMethod.names.joined(separator: ", "))")
     }
-    guard command.prior != .none || !methodNames.contains("thompson-prior") else {
-      throw ValidationError("--methods thompson-prior needs --prior offline:…")
+    if command.prior == .none, let name = methodNames.first(where: Self.needsPrior) {
+      throw ValidationError("--methods \(name) needs --prior")
     }
     guard hasPairs || !methodNames.contains("thompson-laplace") else {
       throw ValidationError("--methods thompson-laplace needs --prior offline:F, with a fraction F of the pairs")
     }
+    sweep = command.sweep
+    guard sweep == nil || command.prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
+    guard sweep == nil || pools.count == 1 else { throw ValidationError("--sweep takes one pool: leave --arms away") }
 
     let checkpoint = try command.encoder.map {
       try DialogueEncoder(
         folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut,
         template: command.template)
     }
-    encoderName = Self.encoderName(command, checkpoint)
+    let encoder = try Self.encoder(command, checkpoint)
+    let ownName = encoder?.name ?? "none"
     let everyPair = Array(dataset.pairs.indices)
     switch command.prior {
     case .none:
-      (onlinePairs, offlinePairs, savedRouter) = (everyPair, [], nil)
+      (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (everyPair, [], nil, nil)
     case .fraction(let fraction):
       var generator = PhiloxGenerator(seed: command.seed, stream: "offline-split")
       let split = try PromptGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
-      (onlinePairs, offlinePairs, savedRouter) = (split.training, split.heldOut, nil)
+      (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (split.training, split.heldOut, nil, nil)
     case .folder(let path):
       let names = command.arms == nil ? dataset.rewardModels.map(\.name) : nil
-      savedRouter = try RouterState(folder: URL(fileURLWithPath: path), rewardModels: names, encoder: encoderName)
+      let folder = URL(fileURLWithPath: path)
+      if OfflineRouter.exists(at: folder) {
+        offlineRouter = try OfflineRouter(folder: folder, rewardModels: names, encoder: ownName)
+        savedRouter = nil
+      } else {
+        savedRouter = try RouterState(folder: folder, rewardModels: names, encoder: ownName)
+        offlineRouter = nil
+      }
       (onlinePairs, offlinePairs) = (everyPair, [])
     }
+    // A router that learns behind an offline one is worth nothing behind its encoder alone.
+    encoderName = offlineRouter.map { "\(ownName) behind router \($0.fingerprint)" } ?? ownName
     online = dataset.selecting(pairs: onlinePairs)
 
     let encoded: Matrix<Double>
-    if let checkpoint {
-      let (states, report) = try CachedEncoding(
-        checkpoint, folder: command.cache == "none" ? nil : URL(fileURLWithPath: command.cache)
-      )
-      .encode(TransformerPairEncoder.dialogues(dataset.pairs))
-      encoded = TransformerPairEncoder.contexts(states)
-      encoding = report
-    } else {
-      encoded =
-        switch command.context {
-        case .hashed: HashedPairEncoder(dimension: command.dimension).encode(dataset.pairs)
-        case .none: Matrix<Double>(rows: dataset.pairs.count, columns: 0)
-        }
-      encoding = nil
-    }
-    if let saved = savedRouter?.transform {
+    (encoded, encoding) = try Self.encoded(dataset.pairs, by: encoder, offlineRouter)
+    if offlineRouter != nil {
+      transform = try ContextTransform(components: nil, interceptVarianceScale: nil).fit(encoded)
+    } else if let saved = savedRouter?.transform {
       transform = saved
     } else {
       transform = try ContextTransform(
@@ -107,9 +110,34 @@ struct ReplayInputs {
     contexts = try transform.apply(encoded)
   }
 
-  private static func encoderName(_ command: Replay, _ checkpoint: DialogueEncoder?) -> String {
-    if let checkpoint { return checkpoint.name }
-    return command.context == .hashed ? "hashed-\(command.dimension)" : "none"
+  private static func needsPrior(_ name: String) -> Bool {
+    ReplayMethod.named(name, armCount: 1)?.contains { $0.needsPrior } ?? false
+  }
+
+  /// nil for no context.
+  private static func encoder(_ command: Replay, _ checkpoint: DialogueEncoder?) throws -> FrozenEncoder? {
+    if let checkpoint {
+      return .checkpoint(
+        CachedEncoding(checkpoint, folder: command.cache == "none" ? nil : URL(fileURLWithPath: command.cache)))
+    }
+    return command.context == .hashed ? .hashed(HashedPairEncoder(dimension: command.dimension)) : nil
+  }
+
+  /// One row a pair: an offline router's h, a checkpoint's pair features scaled to norm 1, or hashed n-grams.
+  private static func encoded(
+    _ pairs: [PreferencePair], by encoder: FrozenEncoder?, _ router: OfflineRouter?
+  ) throws -> (contexts: Matrix<Double>, report: EncodingReport?) {
+    guard let encoder else { return (Matrix(rows: pairs.count, columns: 0), nil) }
+    if let router {
+      let (features, report) = try encoder.features(pairs)
+      return (try router.contexts(features), report)
+    }
+    switch encoder {
+    case .hashed(let hashed): return (hashed.encode(pairs), nil)
+    case .checkpoint(let encoding):
+      let (states, report) = try encoding.encode(TransformerPairEncoder.dialogues(pairs))
+      return (TransformerPairEncoder.contexts(states), report)
+    }
   }
 
   /// All sub-pools of the given sizes in lexicographic order; the whole pool without sizes.
@@ -162,15 +190,25 @@ struct ReplayInputs {
         contexts: contexts.selectingRows(offlinePairs), priors: priors,
         noiseVariance: configuration.router.noiseVariance)
     case .folder:
-      let arms = savedRouter?.router.arms ?? []
+      let (names, means) = savedMeans
       return try zip(pool, priors).map { index, prior in
         let name = dataset.rewardModels[index].name
-        guard let arm = arms.first(where: { $0.name == name }) else {
-          throw RoutingError.unknownArm(name: name, known: arms.map(\.name))
-        }
-        return GaussianPrior(mean: arm.posterior.mean, variance: prior.variance)
+        guard let arm = names.firstIndex(of: name) else { throw RoutingError.unknownArm(name: name, known: names) }
+        return GaussianPrior(mean: means[arm], variance: prior.variance)
       }
     }
+  }
+}
+
+extension ReplayInputs {
+  /// Arms of the saved router with their prior means: E_bt of an offline one, the posterior means of an online one.
+  private var savedMeans: (names: [String], means: [[Double]]) {
+    if let offlineRouter {
+      let embeddings = offlineRouter.embeddings
+      return (offlineRouter.rewardModels, (0..<embeddings.rows).map { Array(embeddings.row($0)) })
+    }
+    let arms = savedRouter?.router.arms ?? []
+    return (arms.map(\.name), arms.map(\.posterior.mean))
   }
 }
 
@@ -184,6 +222,7 @@ struct RunConfiguration: Encodable {
   let pools: Int
   let replay: ReplayConfiguration
   let prior: String
+  let sweep: String?
   let encoder: String
   let encoding: EncodingReport?
   let contextTransform: ContextTransform
@@ -206,6 +245,7 @@ struct RunConfiguration: Encodable {
       case .fraction(let fraction): "offline:\(fraction)"
       case .folder(let path): "offline:\(path)"
       }
+    sweep = command.sweep?.rawValue
     encoder = inputs.encoderName
     encoding = inputs.encoding
     contextTransform = inputs.transform.configuration

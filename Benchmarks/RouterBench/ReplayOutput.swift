@@ -11,6 +11,7 @@ struct ReplayOutput {
     let event = "run"
     let method: String
     let rewardModels: Int
+    let priorVariance: Double
     let seed: UInt64
     let accuracy: Double
     let rmCalls: Int
@@ -45,7 +46,8 @@ struct ReplayOutput {
     }
     try folder.record(
       RunEvent(
-        method: title, rewardModels: dataset.rewardModels.count, seed: trace.seed, accuracy: trace.accuracy,
+        method: title, rewardModels: dataset.rewardModels.count,
+        priorVariance: study.configuration.priorVariance, seed: trace.seed, accuracy: trace.accuracy,
         rmCalls: trace.usage.calls, decisionSeconds: trace.decisionSeconds, updateSeconds: trace.updateSeconds))
   }
 

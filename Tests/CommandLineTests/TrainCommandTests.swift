@@ -74,17 +74,61 @@ import Testing
     }
   }
 
+  /// Offline-only, and online from the prior: h as contexts, E_bt as prior means.
+  @Test func aTrainedRouterIsThePriorOfAReplay() throws {
+    try withDataset { data, out in
+      #expect(try run(arguments(data, out)).status == 0)
+      let replay = ["replay", "--data", data.path, "--seeds", "2", "--dimension", "64", "--prior", out.path]
+      let replayed = out.appendingPathExtension("replay")
+      let both = try run(replay + ["--out", replayed.path], program: "router-bench")
+      #expect(both.status == 0, "\(both.errors)")
+      #expect(both.output.contains("thompson-prior") && both.output.contains("offline-only"))
+      #expect(both.output.contains("behind router") && both.output.contains("to 32 coordinates"))
+
+      let swept = out.appendingPathExtension("sweep")
+      let sweep = try run(
+        replay + ["--sweep", "prior-variance", "--out", swept.path, "--json"], program: "router-bench")
+      #expect(sweep.status == 0, "\(sweep.errors)")
+      let table = try String(contentsOf: swept.appendingPathComponent("table.csv"), encoding: .utf8)
+      for row in ["offline-only", "online 0.001", "online 1.0", "both 0.001", "both 1.0"] {
+        #expect(table.contains("\(row),"), "\(row)")
+      }
+      // What evaluate says of the router is what its offline-only row says.
+      struct Evaluation: Decodable {
+        struct Row: Decodable {
+          struct Estimate: Decodable { let value: Double }
+          let method: String
+          let all: Estimate
+        }
+        let rows: [Row]
+      }
+      let evaluated = try run(["evaluate", "--router", out.path, "--data", data.path, "--json"])
+      let evaluation = try JSONDecoder().decode(Evaluation.self, from: Data(evaluated.output.utf8))
+      let accuracy = try #require(evaluation.rows.first { $0.method == "router" }).all.value
+      #expect(table.contains("offline-only,\"\(String(format: "%.2f", accuracy * 100)) "))
+
+      let refused = [
+        (["--dimension", "128"], "'hashed-64', not 'hashed-128'"),
+        (["--arms", "2", "--sweep", "prior-variance"], "one pool"),
+      ]
+      for (options, text) in refused {
+        let result = try run(replay + options + ["--out", swept.path + "x"], program: "router-bench")
+        #expect(result.status != 0 && result.errors.contains(text), "\(options): \(result.errors)")
+      }
+    }
+  }
+
   /// Killed at some moments and resumed, the run ends in the same bytes.
   @Test(arguments: [40, 90, 160])
   func aKilledRunResumesToTheSameBytes(milliseconds: Int) throws {
-    try withDataset(pairs: 1500) { data, out in
-      let long = ["--epochs", "12", "--batch", "8"]
+    try withDataset(pairs: 500) { data, out in
+      let long = ["--epochs", "12", "--batch", "2"]
       let whole = out.appendingPathExtension("whole")
       #expect(try run(arguments(data, whole, long)).status == 0)
       for attempt in 0..<4 {
         let resumes = FileManager.default.fileExists(atPath: out.path)
         let process = try start(arguments(data, out, long + (resumes ? ["--resume"] : [])))
-        Thread.sleep(forTimeInterval: Double(milliseconds * (attempt + 5)) / 1000)
+        Thread.sleep(forTimeInterval: Double(milliseconds * (attempt + 3)) / 1000)
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
       }

@@ -21,6 +21,8 @@ public enum ReplayMethod: Sendable, Hashable {
   case thompsonPrior
   /// The paper's router started from whole offline posteriors, mean and covariance, with evidence-maximised variances.
   case thompsonLaplace
+  /// The offline prior alone: the arm of the highest prior mean, never updated.
+  case offlineOnly
   /// The paper's router with prior mean 0, its choice weighed against the price of a call.
   case costAware(CostPolicy)
   /// The reward model that is best over all pairs, known in hindsight.
@@ -34,7 +36,7 @@ public enum ReplayMethod: Sendable, Hashable {
   /// settings, and the best single model has its own row already.
   public static let names = [
     "single", "random", "majority", "mean", "uncertainty", "linucb", "epsilon-greedy", "thompson", "thompson-prior",
-    "thompson-laplace", "domain-best", "oracle",
+    "thompson-laplace", "offline-only", "domain-best", "oracle",
   ]
 
   /// The methods behind a command-line name; nil for an unknown one.
@@ -50,6 +52,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case "thompson": [.thompson]
     case "thompson-prior": [.thompsonPrior]
     case "thompson-laplace": [.thompsonLaplace]
+    case "offline-only": [.offlineOnly]
     case "domain-best": [.domainBest]
     case "oracle": [.oracle]
     default: nil
@@ -69,6 +72,7 @@ public enum ReplayMethod: Sendable, Hashable {
     case .thompson: "thompson"
     case .thompsonPrior: "thompson-prior"
     case .thompsonLaplace: "thompson-laplace"
+    case .offlineOnly: "offline-only"
     case .costAware(.fixed(let kappa)): "thompson kappa \(kappa)"
     case .costAware(.budget(let price, _)): "thompson budget \(price)"
     case .bestSingle: "best single (hindsight)"
@@ -91,6 +95,9 @@ public enum ReplayMethod: Sendable, Hashable {
     default: false
     }
   }
+
+  /// Whether it takes prior means from offline data.
+  public var needsPrior: Bool { self == .thompsonPrior || self == .offlineOnly || self == .thompsonLaplace }
 
   /// Whether it uses the gold labels of the very pairs that it is judged on.
   public var isHindsight: Bool {

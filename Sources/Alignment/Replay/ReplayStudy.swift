@@ -7,7 +7,7 @@ import Routing
 /// What one method achieved on every pair of a replay.
 public struct ReplayOutcome: Sendable {
   public let method: ReplayMethod
-  public let title: String
+  public internal(set) var title: String
   /// Expected correctness of each pair's label, the mean over seeds.
   public let correctness: [Double]
   public let callsPerPair: Double
@@ -20,13 +20,20 @@ public struct ReplayOutcome: Sendable {
   public let traces: [ReplayTrace]
 
   public var accuracy: Double { correctness.reduce(0, +) / Double(max(correctness.count, 1)) }
+
+  /// The same under another name, where one method runs with several settings.
+  public func titled(_ title: String) -> ReplayOutcome {
+    var outcome = self
+    outcome.title = title
+    return outcome
+  }
 }
 
 /// Compares methods on one pool of reward models over the same pairs.
 public struct ReplayStudy: Sendable {
   public let world: ReplayWorld
   public let configuration: ReplayConfiguration
-  /// The priors of `.thompson`, `.epsilonGreedy` and, with their offline means, of `.thompsonPrior`; one an arm.
+  /// The priors of `.thompson`, `.epsilonGreedy` and, with their offline means, of `.thompsonPrior` and `.offlineOnly`; one an arm.
   public let priors: [GaussianPrior]
   public let offlinePriors: [GaussianPrior]?
   /// Where `.thompsonLaplace` starts from; one an arm.
@@ -78,6 +85,9 @@ public struct ReplayStudy: Sendable {
     case .domainBest:
       let best = bestArmByDomain()
       return try await annotated(method) { .arm(best[dataset.pairs[$0].domain] ?? 0) }
+    case .offlineOnly:
+      let choices = try offlineChoices()
+      return try await annotated(method) { .arm(choices[$0]) }
     case .oracle:
       let arms = dataset.scores.indices
       return try await annotated(method) { pair in .arm(arms.first { dataset.isCorrect(arm: $0, pair: pair) } ?? 0) }
@@ -96,6 +106,21 @@ public struct ReplayStudy: Sendable {
   /// The arm with the most correct pairs; of equals the first.
   public var bestSingleArm: Int {
     bestArm(among: Array(dataset.pairs.indices))
+  }
+
+  /// The arm of the highest prior mean x . m_n of each pair; of equals the first.
+  private func offlineChoices() throws(AlignmentError) -> [Int] {
+    let means = try requiredOfflinePriors("offline-only").map { gemv(world.contexts, .asIs, $0.mean) }
+    return dataset.pairs.indices.map { pair in
+      means.indices.max { (means[$0][pair], -$0) < (means[$1][pair], -$1) } ?? 0
+    }
+  }
+
+  private func requiredOfflinePriors(_ method: String) throws(AlignmentError) -> [GaussianPrior] {
+    guard let offlinePriors else {
+      throw .setting(name: "methods", problem: "'\(method)' needs a prior from offline data")
+    }
+    return offlinePriors
   }
 
   private func bestArm(among pairs: [Int]) -> Int {
@@ -156,11 +181,8 @@ public struct ReplayStudy: Sendable {
       return EpsilonGreedyRouter(
         priors: priors, noiseVariance: configuration.router.noiseVariance, epsilon: configuration.epsilon)
     case .thompsonPrior:
-      guard let offlinePriors else {
-        throw AlignmentError.setting(name: "methods", problem: "'thompson-prior' needs a prior from offline data")
-      }
       return ThompsonSamplingRouter(
-        armNames: names, priors: offlinePriors, configuration: configuration.router)
+        armNames: names, priors: try requiredOfflinePriors("thompson-prior"), configuration: configuration.router)
     case .thompsonLaplace:
       guard let offlinePosteriors else {
         throw AlignmentError.setting(name: "methods", problem: "'thompson-laplace' needs a prior from offline data")
