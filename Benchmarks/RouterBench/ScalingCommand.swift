@@ -12,8 +12,8 @@ struct Scaling: AsyncParsableCommand {
       run in this process (random weights: they cost what trained ones cost and know nothing), and so is the encoder unless \
       --encoder names a checkpoint. Batches are the outer loop, sizes and methods the inner one in turning order.
 
-      Accuracies are those of a replay over ALL pairs of the data with the judgements that it records (means over every sub-pool of \
-      N); without --data the data is synthetic, and its accuracies say nothing about real reward models.
+      Accuracies are those of a replay over ALL pairs of the data with the judgements that it records (means over the sub-pools of N, \
+      at most 12 of them; routers see hashed contexts, pair by pair); without --data the data is synthetic, and its accuracies say nothing about real reward models.
 
       RUN receives config.json, events.jsonl (a line a batch), summary.json (rows: one a method and N, seconds summed over its \
       pairs), table.md, table.csv and plots.

@@ -63,7 +63,7 @@ struct ScalingOutput {
       ? "SYNTHETIC judgements"
       : inputs.recordedCount < results.sizes.last ?? 0
         ? "recorded judgements; N above \(inputs.recordedCount) by SYNTHETIC noisy copies" : "recorded judgements"
-    return "accuracy: \(kind) of \(data.pairs.count) pairs, mean over \(pools) pools"
+    return "accuracy: \(kind) of \(data.pairs.count) pairs, routed by hashed contexts, mean over \(pools) pools"
   }
 
   private var introduction: String {

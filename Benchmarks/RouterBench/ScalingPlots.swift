@@ -56,7 +56,8 @@ struct ScalingPlots {
     }
     let kind = results.inputs.isSynthetic ? "SYNTHETIC judgements" : "recorded judgements"
     return LinePlot(
-      title: "Accuracy (\(kind)) against wall time, N = \(results.sizes.map(String.init).joined(separator: ", "))",
+      title:
+        "Accuracy (\(kind), hashed contexts) against wall time, N = \(results.sizes.map(String.init).joined(separator: ", "))",
       xLabel: "wall time a pair (ms)", yLabel: "accuracy (%)", series: series)
   }
 

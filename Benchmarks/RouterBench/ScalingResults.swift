@@ -20,7 +20,7 @@ struct ScalingResults {
     let ofRouter =
       inputs.encoder.encoder.model.weightByteCount
       + RoutingCost.posteriorBytes(arms: row.rms, dimension: inputs.encoder.dimension)
-    return row.rms * inputs.rmWeightBytes + (row.method.needsEncoder ? ofRouter : 0)
+    return (row.method == .single ? 1 : row.rms) * inputs.rmWeightBytes + (row.method.needsEncoder ? ofRouter : 0)
   }
 
   // MARK: Tables

@@ -124,7 +124,8 @@ public struct HTTPRewardModel: RewardModel {
     return calls
   }
 
-  /// Sends what can be written as text; the other requests fail by themselves.
+  /// Sends what can be written as text; the other requests fail by themselves. Where the server finds fault with a call of
+  /// several pairs, one text may be at fault, so its halves are sent alone.
   private func call(_ requests: ArraySlice<ScoringRequest>) async -> [ScoringOutcome] {
     let withPrompt = configuration.dialect == .openRLHF
     let inputs = requests.map { request in
@@ -135,6 +136,9 @@ public struct HTTPRewardModel: RewardModel {
     do {
       scores = .success(try await send(sendable, tokens: requests.reduce(0) { $0 + $1.estimatedTokens }))
     } catch {
+      if Self.mayBlameOneText(error), let middle = Self.middle(of: requests) {
+        return await call(requests[..<middle]) + call(requests[middle...])
+      }
       scores = .failure(error)
     }
     var sent = 0
@@ -144,6 +148,17 @@ public struct HTTPRewardModel: RewardModel {
         return scores.map { $0[sent] }
       }
     }
+  }
+
+  private static func mayBlameOneText(_ error: any Error) -> Bool {
+    guard case RemoteRewardModelError.refused(_, let refusal) = error else { return false }
+    return [400, 413, 422].contains(refusal.status)
+  }
+
+  /// Where a list of several pairs is cut in two between pairs; nil for one pair.
+  private static func middle(of requests: ArraySlice<ScoringRequest>) -> Int? {
+    let cuts = requests.indices.dropFirst().filter { requests[$0].pairID != requests[$0 - 1].pairID }
+    return cuts.isEmpty ? nil : cuts[cuts.count / 2]
   }
 
   /// One call with its retries, if the breaker lets it.

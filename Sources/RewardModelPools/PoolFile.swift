@@ -10,7 +10,7 @@ import Yams
 ///       - name: skywork-8b               # unique, not empty
 ///         kind: vllm-classify            # transformer, recorded, vllm-classify, vllm-pooling, tei, openrlhf or sglang
 ///         url: http://127.0.0.1:8000     # servers: http or https, no user or password
-///         model: Skywork/RM-8B           # servers, optional: the name by which the server knows it
+///         model: Skywork/RM-8B           # vLLM and SGLang, optional: the name by which the server knows it
 ///         template: checkpoints/skywork  # servers: what makes the text, see below
 ///         token_env: VLLM_TOKEN          # servers, optional: the environment variable that holds a bearer token
 ///         limits:                        # servers; each is optional and positive, retries may be 0
@@ -125,8 +125,16 @@ private struct PoolEntryReader {
 
   private func url() throws -> URL {
     let text = try record.text("url")
+    // An error shows what it found, and a password is not to be shown.
+    if let parts = URLComponents(string: text), parts.user != nil || parts.password != nil {
+      throw PoolError.unusableModel(
+        place: record.place(of: "url") ?? record.place,
+        problem:
+          "the key 'url' holds a user or password; give the address without user and password, and a token by token_env"
+      )
+    }
     guard let parts = URLComponents(string: text), let url = parts.url, let scheme = parts.scheme?.lowercased(),
-      ["http", "https"].contains(scheme), parts.host?.isEmpty == false, parts.user == nil, parts.password == nil
+      ["http", "https"].contains(scheme), parts.host?.isEmpty == false
     else {
       throw record.mistyped(
         "url", expected: "an address such as http://127.0.0.1:8000, http or https, without user and password")
@@ -197,7 +205,8 @@ extension PoolEntry.Kind {
       switch self {
       case .transformer: ["path", "template", "precision", "max_tokens"]
       case .recorded: ["path", "reward_model"]
-      case .vllmClassify, .vllmPooling, .tei, .openRLHF, .sglang: ["url", "model", "template", "token_env", "limits"]
+      case .vllmClassify, .vllmPooling, .sglang: ["url", "model", "template", "token_env", "limits"]
+      case .tei, .openRLHF: ["url", "template", "token_env", "limits"]
       }
     return ["name", "kind"] + own + ["price_per_1k_tokens", "parameters", "huggingface_id"]
   }

@@ -1,3 +1,4 @@
+import Foundation
 import PreferenceData
 import Storage
 import Transformers
@@ -33,7 +34,10 @@ extension PoolEntry {
       object.append("path", .string(folder.path))
       object.append("reward_model", .string(rewardModel))
     case .server(let server):
-      object.append("url", .string(server.url.absoluteString))
+      // Without the query, which may hold a secret.
+      var address = URLComponents(url: server.url, resolvingAgainstBaseURL: true)
+      address?.query = nil
+      object.append("url", .string(address?.string ?? ""))
       if let model = server.model { object.append("model", .string(model)) }
       object.append("template", .string(server.template.text))
     }

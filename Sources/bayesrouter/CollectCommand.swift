@@ -85,7 +85,7 @@ struct Collect: AsyncParsableCommand {
 
   private func tell(_ collection: ScoreCollection, all: Int) {
     if collection.isFinished {
-      warn("\(out) holds the scores of these models for these pairs: nothing to do")
+      warn("\(out) holds scores of models of these names for these pairs: nothing to do")
       return
     }
     if collection.droppedBytes > 0 {

@@ -66,6 +66,26 @@ private struct ParityEncoder: PairEncoder {
     #expect(routers.count == 2 && routers[0] == routers[1])
   }
 
+  /// Where the chosen model fails, its posterior stays as it was to the bit, and the one that labelled learns.
+  @Test func aFailedArmLearnsNothing() async throws {
+    struct Broken: RewardModel {
+      struct Down: Error {}
+      let name = "odd"
+      func scores(_ requests: [ScoringRequest]) throws -> [Double] { throw Down() }
+    }
+    let pool = try MeteredPool([HalfRight(name: "even", rightWhereEven: true), Broken()])
+    var loop = LabelingLoop(
+      annotator: PreferenceAnnotator(pool: pool), encoder: ParityEncoder(), labeling: .routed(router),
+      generator: PhiloxGenerator(seed: 1, stream: "loop")
+    ) { annotation, pair in pair.label.map { annotation.correctness(label: $0) } }
+    let steps = try await loop.label(batches, overlapping: false)
+    let learnt = try #require(loop.router as? ThompsonSamplingRouter)
+    #expect(learnt.arms[1] == router.arms[1])
+    #expect(learnt.arms[0].posterior.observationCount == 96)
+    #expect(steps.flatMap(\.annotations).contains { !$0.failures.isEmpty })
+    #expect(await pool.usage[1].failures > 0)
+  }
+
   @Test func ensemblesAskEverybody() async throws {
     var loop = try loop(.ensemble(MajorityVote()))
     let step = try await loop.label(pairs)

@@ -115,9 +115,27 @@ import Testing
     }
   }
 
+  /// A refusal of one kind of text may concern one pair only: the halves are sent alone, down to the pair at fault.
+  @Test func onePairAtFaultDoesNotFailTheOthersOfItsCall() async throws {
+    // Four pairs, then the first two, then each of them; the second call of one pair is refused for good.
+    let faults: [FaultyServer.Fault?] = [.status(422), .status(422), nil, .status(422), nil]
+    try await FaultyServer.run(.tei, .init(faults: .scripted(faults))) { server in
+      let model = try Samples.model(.tei, url: server.url)
+      let requests = Samples.requests(pairs: 4)
+      let outcomes = await model.outcomes(requests)
+      let failed = outcomes.indices.filter { outcomes[$0].failure != nil }
+      #expect(failed == [2, 3])
+      let expected = Samples.scores(requests)
+      for index in outcomes.indices where !failed.contains(index) {
+        #expect(try outcomes[index].get() == expected[index])
+      }
+      #expect(await server.log.entries.count == 5)
+    }
+  }
+
   @Test func aFailedCallFailsItsOwnPairsOnly() async throws {
     let requests = Samples.requests(pairs: 5)
-    try await FaultyServer.run(.tei, .init(faults: .scripted([nil, .status(400)]))) { server in
+    try await FaultyServer.run(.tei, .init(faults: .scripted([nil, .status(403)]))) { server in
       let limits = CallLimits(concurrentCalls: 1, textsPerCall: 5, timeout: .seconds(20))
       let model = try Samples.model(.tei, url: server.url, limits: limits)
       let outcomes = await model.outcomes(requests)
