@@ -30,11 +30,12 @@ extension Parameter {
 /// any CPU, and run at the speed of memory.
 ///
 /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization" (arXiv 1711.05101), algorithm 2.
-public struct AdamW: Sendable {
+public struct AdamW: Sendable, Equatable {
   /// What is fixed for a parameter when the optimizer is made.
-  private struct Slot: Sendable {
+  private struct Slot: Sendable, Equatable {
     let name: String
     let shape: [Int]
+    let isTrained: Bool
     let learningRate: Double
     let weightDecay: Double
   }
@@ -49,11 +50,12 @@ public struct AdamW: Sendable {
   private var second: [[Float]]
 
   /// - Parameters:
+  ///   - isTrained: one a parameter; those that are not have no moments, empty gradients, and stay as they are. All by default.
   ///   - group: of each parameter, by its index in `groups`.
   ///   - decays: whether the group's weight decay applies to a parameter.
   public init(
     _ parameters: [Parameter], groups: [ParameterGroup], beta1: Double = 0.9, beta2: Double = 0.999,
-    epsilon: Double = 1e-8, group: (Parameter) -> Int = { _ in 0 },
+    epsilon: Double = 1e-8, isTrained: [Bool]? = nil, group: (Parameter) -> Int = { _ in 0 },
     decays: (Parameter) -> Bool = \.usuallyDecays
   ) {
     precondition(0 <= beta1 && beta1 < 1 && 0 <= beta2 && beta2 < 1, "betas \(beta1) and \(beta2) are not in 0..<1")
@@ -61,13 +63,14 @@ public struct AdamW: Sendable {
     self.beta1 = beta1
     self.beta2 = beta2
     self.epsilon = epsilon
-    slots = parameters.map { parameter in
+    precondition(isTrained == nil || isTrained?.count == parameters.count, "isTrained has one entry a parameter")
+    slots = parameters.enumerated().map { index, parameter in
       let group = groups[group(parameter)]
       return Slot(
-        name: parameter.name, shape: parameter.shape, learningRate: group.learningRate,
-        weightDecay: decays(parameter) ? group.weightDecay : 0)
+        name: parameter.name, shape: parameter.shape, isTrained: isTrained?[index] ?? true,
+        learningRate: group.learningRate, weightDecay: decays(parameter) ? group.weightDecay : 0)
     }
-    first = parameters.map { [Float](repeating: 0, count: $0.values.count) }
+    first = zip(parameters, slots).map { [Float](repeating: 0, count: $1.isTrained ? $0.values.count : 0) }
     second = first
   }
 
@@ -85,7 +88,7 @@ public struct AdamW: Sendable {
       parameters.count == slots.count && gradients.count == slots.count,
       "AdamW for \(slots.count) parameters: given \(parameters.count), and \(gradients.count) gradients")
     stepCount += 1
-    for (i, slot) in slots.enumerated() {
+    for (i, slot) in slots.enumerated() where slot.isTrained {
       precondition(parameters[i].name == slot.name, "parameter \(i) was \(slot.name), now it is \(parameters[i].name)")
       AdamWStep(
         number: stepCount, learningRate: slot.learningRate * rateFactor, weightDecay: slot.weightDecay, beta1: beta1,
@@ -101,7 +104,7 @@ public struct AdamW: Sendable {
   /// m and v as named arrays (`exp_avg.NAME`, `exp_avg_sq.NAME`, PyTorch's words), which with `stepCount` are all there is
   /// to save.
   public var state: [Parameter] {
-    slots.indices.flatMap { i in
+    slots.indices.filter { slots[$0].isTrained }.flatMap { i in
       [
         Parameter(name: Self.firstPrefix + slots[i].name, shape: slots[i].shape, values: first[i]),
         Parameter(name: Self.secondPrefix + slots[i].name, shape: slots[i].shape, values: second[i]),
@@ -130,6 +133,11 @@ public struct AdamW: Sendable {
     }
     var moments: (first: [[Float]], second: [[Float]]) = ([], [])
     for slot in slots {
+      guard slot.isTrained else {
+        moments.first.append([])
+        moments.second.append([])
+        continue
+      }
       moments.first.append(try take(Self.firstPrefix + slot.name, slot.shape))
       moments.second.append(try take(Self.secondPrefix + slot.name, slot.shape))
     }

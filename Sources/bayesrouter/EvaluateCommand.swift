@@ -22,7 +22,7 @@ struct Evaluate: ParsableCommand {
   @Option(name: .long, help: "The dataset folder: pairs.jsonl, scores.jsonl, rms.json.")
   var data: String
 
-  @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features.")
+  @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features or an encoder trained along.")
   var encoder: String?
 
   @OptionGroup var encoding: PairEncoderOptions
@@ -53,7 +53,8 @@ struct Evaluate: ParsableCommand {
   }
 
   private func frozenEncoder(behind saved: OfflineRouter) throws -> FrozenEncoder {
-    if let encoder { return try encoding.encoder(encoder) }
+    let own = OfflineRouter.encoderFolder(URL(fileURLWithPath: router))
+    if let folder = encoder ?? own?.path { return try encoding.encoder(folder) }
     guard let hashed = FrozenEncoder(hashedName: saved.encoder) else {
       throw ValidationError("the router was trained behind '\(saved.encoder)': give that checkpoint with --encoder")
     }

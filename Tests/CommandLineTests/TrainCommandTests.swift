@@ -151,8 +151,9 @@ import Testing
       #expect(try run(arguments(data, out, ["--resume"])).status == 0)
       let fresh = out.appendingPathExtension("fresh")
       for (options, text) in [
-        (["--resume"], "no run to resume"), (["--tune", "full"], "comes with encoder fine-tuning"),
-        (["--tune", "lora:8"], "comes with encoder fine-tuning"), (["--tune", "all"], "choose frozen"),
+        (["--resume"], "no run to resume"), (["--tune", "full"], "hashed features have nothing to train"),
+        (["--tune", "lora:8"], "hashed features have nothing to train"), (["--tune", "last:0"], "last:0"),
+        (["--checkpointing"], "frozen encoder does not learn"),
         (["--learning-rate", "0"], "learning rate"), (["--validation", "1"], "--validation"),
         (["--learning-rate", "1e38", "--clip", "0", "--warmup", "0", "--mu", "1"], "is not finite"),
       ] {

@@ -101,6 +101,8 @@ extension OfflineRouter {
   private static let formatVersion = 1
   private static let manifestName = "manifest.json"
   private static let tensorsName = "router.safetensors"
+  /// A checkpoint that was trained along, or an adapter to one.
+  public static let encoderName = "encoder"
   /// Where a training run keeps its best router.
   public static let bestName = "best"
 
@@ -113,20 +115,28 @@ extension OfflineRouter {
     }
   }
 
+  /// The folder in a router's folder with the encoder that was trained along; nil where there is none.
+  public static func encoderFolder(_ folder: URL) -> URL? {
+    let encoder = location(folder)?.appendingPathComponent(encoderName)
+    return encoder.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0 : nil }
+  }
+
   /// Whether a folder holds an offline router rather than something else, or nothing.
   public static func exists(at folder: URL) -> Bool { location(folder) != nil }
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
+  /// - Parameter saveEncoder: writes the encoder that was trained with the router into the folder that it is given, and names it.
   /// - Throws: `StorageError`.
-  public func save(to folder: URL) throws {
+  public func save(to folder: URL, encoder saveEncoder: ((URL) throws -> String)? = nil) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let manifest = try encoder.encode(
-      Manifest(
-        kind: Self.kind, formatVersion: Self.formatVersion, rewardModels: rewardModels, encoder: self.encoder,
-        featureCount: featureCount, dimension: dimension, training: training))
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
+      let manifest = try encoder.encode(
+        Manifest(
+          kind: Self.kind, formatVersion: Self.formatVersion, rewardModels: rewardModels,
+          encoder: saveEncoder?(temporary) ?? self.encoder, featureCount: featureCount, dimension: dimension,
+          training: training))
       try AtomicFile.write(
         Safetensors.encode(network.tensors()), to: temporary.appendingPathComponent(Self.tensorsName))
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))

@@ -26,7 +26,7 @@ public struct LoRAAdapter: Sendable, Equatable {
   private static let suffixA = ".lora_A.weight"
   private static let suffixB = ".lora_B.weight"
   private static let configurationFile = "adapter_config.json"
-  private static let tensorsFile = "adapter_model.safetensors"
+  public static let tensorsFile = "adapter_model.safetensors"
 
   public let configuration: LoRAConfiguration
   /// What is trained, named as in the file: for each module A, then B; then the modules saved in full.
