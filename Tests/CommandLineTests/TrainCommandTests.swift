@@ -164,4 +164,79 @@ import Testing
       #expect(nobody.status != 0 && nobody.errors.contains("no offline router"))
     }
   }
+
+  // MARK: Encoders that are trained along
+
+  private let checkpoint = checkpointFixtures.appendingPathComponent("llama-gqa")
+
+  private func tuning(_ data: URL, _ out: URL, _ tune: String, encoder: URL? = nil, _ more: [String] = []) -> [String] {
+    [
+      "train", "--data", data.path, "--encoder", (encoder ?? checkpoint).path, "--tune", tune, "--max-tokens", "48",
+      "--epochs", "2", "--batch", "8", "--patience", "0", "--threads", "1", "--log-every", "2", "--out", out.path,
+    ] + more
+  }
+
+  /// The folder of a training run holds all that an evaluation needs.
+  @Test(arguments: ["last:1", "full"])
+  func anEncoderThatWasTrainedAlongIsEvaluated(tune: String) throws {
+    try withDataset(pairs: 80) { data, out in
+      let trained = try run(tuning(data, out, tune, ["--json"]))
+      #expect(trained.status == 0, "\(trained.errors)")
+      let log = try String(contentsOf: out.appendingPathComponent("log.jsonl"), encoding: .utf8)
+      #expect(log.contains("\"event\":\"step\"") && log.contains("\"tokens\":"))
+      let weights = tune == "lora:2" ? "adapter_model.safetensors" : "model.safetensors"
+      #expect(FileManager.default.fileExists(atPath: out.appendingPathComponent("best/encoder/\(weights)").path))
+      let text = ["--max-tokens", "48", "--cache", "none"]
+      let own = try run(["evaluate", "--router", out.path, "--data", data.path, "--json"] + text)
+      #expect(own.status == 0, "\(own.errors)")
+      let named = try run(
+        [
+          "evaluate", "--router", out.path, "--data", data.path, "--json", "--encoder",
+          out.appendingPathComponent("best/encoder").path,
+        ] + text)
+      #expect(named.output == own.output)
+      // Behind the encoder as it was before the training the router is worth nothing.
+      let old = try run(
+        ["evaluate", "--router", out.path, "--data", data.path, "--encoder", checkpoint.path] + text)
+      #expect(old.status != 0 && old.errors.contains("its features come from encoder"))
+    }
+  }
+
+  @Test func anEncoderThatChangedIsNoticedAtResumption() throws {
+    try withDataset(pairs: 60) { data, out in
+      let copy = data.deletingLastPathComponent().appendingPathComponent("encoder")
+      try FileManager.default.copyItem(at: checkpoint, to: copy)
+      for (tune, folder) in [("last:1", out), ("frozen", out.appendingPathExtension("frozen"))] {
+        let trained = try run(tuning(data, folder, tune, encoder: copy, ["--cache", "none"]))
+        #expect(trained.status == 0, "\(trained.errors)")
+      }
+      let weights = copy.appendingPathComponent("model.safetensors")
+      var bytes = try Data(contentsOf: weights)
+      bytes[bytes.count - 3] ^= 1
+      try bytes.write(to: weights)
+      for (tune, folder) in [("last:1", out), ("frozen", out.appendingPathExtension("frozen"))] {
+        let resumed = try run(
+          tuning(data, folder, tune, encoder: copy, ["--cache", "none", "--resume"]))
+        #expect(resumed.status != 0 && resumed.errors.contains("encoder was LlamaForCausalLM-"), "\(resumed.errors)")
+      }
+    }
+  }
+
+  /// A disk that takes no more: the run ends with an error that names the file, and goes on when there is room again.
+  @Test func aFullDiskLosesNothing() throws {
+    try withDataset(pairs: 100) { data, out in
+      let whole = out.appendingPathExtension("whole")
+      #expect(try run(arguments(data, whole)).status == 0)
+      // No file may grow beyond 16 blocks of 512 bytes: the first state does not fit.
+      let limited = try run(
+        ["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"", executable("bayesrouter").path] + arguments(data, out),
+        program: "/bin/sh")
+      #expect(limited.status != 0 && limited.errors.contains("safetensors"), "\(limited.errors)")
+      let names = try FileManager.default.contentsOfDirectory(atPath: out.path)
+      #expect(!names.contains { $0.contains("tmp") || $0 == "state" })
+      let resumed = try run(arguments(data, out, ["--resume"]))
+      #expect(resumed.status == 0, "\(resumed.errors)")
+      #expect(try bytes(out) == bytes(whole))
+    }
+  }
 }
