@@ -26,8 +26,8 @@ extension Parameter {
 ///     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 ///     w = (1 - rate decay) w - rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 ///
-/// The state is m and v, as long as the parameters, and t. Steps are the same to the bit for any number of threads and on
-/// any CPU, and run at the speed of memory.
+/// The state is m and v, as long as the trained parameters, and t. Steps are the same to the bit for any number of threads
+/// and on any CPU, and run at the speed of memory.
 ///
 /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization" (arXiv 1711.05101), algorithm 2.
 public struct AdamW: Sendable, Equatable {
@@ -46,38 +46,43 @@ public struct AdamW: Sendable, Equatable {
   /// Steps that were taken.
   public private(set) var stepCount = 0
   private let slots: [Slot]
+  /// Of a parameter that is not trained, empty; `second` likewise.
   private var first: [[Float]]
   private var second: [[Float]]
 
   /// - Parameters:
   ///   - isTrained: one a parameter; those that are not have no moments, empty gradients, and stay as they are. All by default.
   ///   - group: of each parameter, by its index in `groups`.
+  ///   - isTrained: one for each parameter; nil where all are. The others have no state, and no step touches them.
   ///   - decays: whether the group's weight decay applies to a parameter.
   public init(
-    _ parameters: [Parameter], groups: [ParameterGroup], beta1: Double = 0.9, beta2: Double = 0.999,
-    epsilon: Double = 1e-8, isTrained: [Bool]? = nil, group: (Parameter) -> Int = { _ in 0 },
+    _ parameters: [Parameter], groups: [ParameterGroup], isTrained: [Bool]? = nil, beta1: Double = 0.9,
+    beta2: Double = 0.999, epsilon: Double = 1e-8, group: (Parameter) -> Int = { _ in 0 },
     decays: (Parameter) -> Bool = \.usuallyDecays
   ) {
+    let isTrained = isTrained ?? [Bool](repeating: true, count: parameters.count)
+    precondition(
+      isTrained.count == parameters.count, "isTrained says \(isTrained.count) of \(parameters.count) parameters")
     precondition(0 <= beta1 && beta1 < 1 && 0 <= beta2 && beta2 < 1, "betas \(beta1) and \(beta2) are not in 0..<1")
     precondition(epsilon >= 0, "epsilon \(epsilon) is negative")
     self.beta1 = beta1
     self.beta2 = beta2
     self.epsilon = epsilon
-    precondition(isTrained == nil || isTrained?.count == parameters.count, "isTrained has one entry a parameter")
-    slots = parameters.enumerated().map { index, parameter in
+    slots = zip(parameters, isTrained).map { parameter, isTrained in
       let group = groups[group(parameter)]
       return Slot(
-        name: parameter.name, shape: parameter.shape, isTrained: isTrained?[index] ?? true,
-        learningRate: group.learningRate, weightDecay: decays(parameter) ? group.weightDecay : 0)
+        name: parameter.name, shape: parameter.shape, isTrained: isTrained, learningRate: group.learningRate,
+        weightDecay: decays(parameter) ? group.weightDecay : 0)
     }
-    first = zip(parameters, slots).map { [Float](repeating: 0, count: $1.isTrained ? $0.values.count : 0) }
+    first = zip(parameters, isTrained).map { [Float](repeating: 0, count: $1 ? $0.values.count : 0) }
     second = first
   }
 
   /// One step, in place.
   ///
   /// - Parameters:
-  ///   - parameters: those that the optimizer was made for, in their order; `gradients` likewise.
+  ///   - parameters: those that the optimizer was made for, in their order; `gradients` likewise, empty where a parameter is
+  ///     not trained.
   ///   - rateFactor: multiplies each group's learning rate; see `LearningRateSchedule`.
   ///   - gradientFactor: multiplies each gradient; see `clippingFactor`.
   public mutating func step(
@@ -90,6 +95,10 @@ public struct AdamW: Sendable, Equatable {
     stepCount += 1
     for (i, slot) in slots.enumerated() where slot.isTrained {
       precondition(parameters[i].name == slot.name, "parameter \(i) was \(slot.name), now it is \(parameters[i].name)")
+      guard slot.isTrained else {
+        precondition(gradients[i].isEmpty, "a gradient of \(slot.name), which is not trained")
+        continue
+      }
       AdamWStep(
         number: stepCount, learningRate: slot.learningRate * rateFactor, weightDecay: slot.weightDecay, beta1: beta1,
         beta2: beta2, epsilon: epsilon, gradientFactor: gradientFactor
@@ -101,8 +110,8 @@ public struct AdamW: Sendable, Equatable {
   private static let firstPrefix = "exp_avg."
   private static let secondPrefix = "exp_avg_sq."
 
-  /// m and v as named arrays (`exp_avg.NAME`, `exp_avg_sq.NAME`, PyTorch's words), which with `stepCount` are all there is
-  /// to save.
+  /// m and v of the trained parameters as named arrays (`exp_avg.NAME`, `exp_avg_sq.NAME`, PyTorch's words), which with
+  /// `stepCount` are all there is to save.
   public var state: [Parameter] {
     slots.indices.filter { slots[$0].isTrained }.flatMap { i in
       [
@@ -133,13 +142,8 @@ public struct AdamW: Sendable, Equatable {
     }
     var moments: (first: [[Float]], second: [[Float]]) = ([], [])
     for slot in slots {
-      guard slot.isTrained else {
-        moments.first.append([])
-        moments.second.append([])
-        continue
-      }
-      moments.first.append(try take(Self.firstPrefix + slot.name, slot.shape))
-      moments.second.append(try take(Self.secondPrefix + slot.name, slot.shape))
+      moments.first.append(slot.isTrained ? try take(Self.firstPrefix + slot.name, slot.shape) : [])
+      moments.second.append(slot.isTrained ? try take(Self.secondPrefix + slot.name, slot.shape) : [])
     }
     if let name = left.keys.min() { throw .optimizerState(tensor: name, problem: "belongs to no parameter") }
     (first, second) = moments

@@ -3,7 +3,7 @@ import LinearAlgebra
 /// The norm of all gradients together, sqrt(sum g^2), summed in Double; the same for any number of threads.
 ///
 /// - Parameters:
-///   - parameters: whose gradients these are, in their order.
+///   - parameters: whose gradients these are, in their order; empty arrays, of what is not trained, add nothing.
 ///   - step: counted from 1; `batch`: ids of what the gradients were computed from. Both for the error's text.
 /// - Throws: `NeuralNetworkError.notFiniteGradient` for the first element that is NaN or infinite.
 /// - Complexity: one pass over memory.
