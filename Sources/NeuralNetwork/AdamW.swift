@@ -51,7 +51,6 @@ public struct AdamW: Sendable, Equatable {
   private var second: [[Float]]
 
   /// - Parameters:
-  ///   - isTrained: one a parameter; those that are not have no moments, empty gradients, and stay as they are. All by default.
   ///   - group: of each parameter, by its index in `groups`.
   ///   - isTrained: one for each parameter; nil where all are. The others have no state, and no step touches them.
   ///   - decays: whether the group's weight decay applies to a parameter.
@@ -93,7 +92,7 @@ public struct AdamW: Sendable, Equatable {
       parameters.count == slots.count && gradients.count == slots.count,
       "AdamW for \(slots.count) parameters: given \(parameters.count), and \(gradients.count) gradients")
     stepCount += 1
-    for (i, slot) in slots.enumerated() where slot.isTrained {
+    for (i, slot) in slots.enumerated() {
       precondition(parameters[i].name == slot.name, "parameter \(i) was \(slot.name), now it is \(parameters[i].name)")
       guard slot.isTrained else {
         precondition(gradients[i].isEmpty, "a gradient of \(slot.name), which is not trained")
