@@ -47,6 +47,31 @@ import Testing
     #expect(accuracy(arms, test) > single + 0.05)
   }
 
+  /// On held-out pairs each arm is about as often right as expected of it, the higher expected the oftener, and choices follow scores.
+  @Test func expectationsHoldOnOtherPairs() throws {
+    let (evidence, _) = AdvantageRegressionTests.planted(
+      pairs: 3000, arms: 4, dimension: 6, gap: 2.5, seed: 7, offsets: [0.2, 0.8, -0.3, 0.4])
+    let test = evidence.selecting(Array(2000..<3000))
+    let policies: [any OfflinePolicy] = [
+      AdvantagePolicy(caution: 0), LogisticPolicy(components: 6), BestSinglePolicy(),
+    ]
+    for policy in policies {
+      let fitted = try policy.fit(evidence.selecting(Array(0..<2000)))
+      let judgement = try #require(try fitted.judge(contexts: test.contexts, domains: test.domains))
+      #expect(try judgement.arms == fitted.arms(contexts: test.contexts, domains: test.domains))
+      for arm in 0..<4 {
+        // One of a thousand pairs: a standard error of 1.6 points.
+        let expected = (0..<1000).reduce(0) { $0 + judgement.probabilities[$1, arm] } / 1000
+        #expect(abs(expected - test.accuracies[arm]) < 0.05, "\(policy.name)")
+        guard policy.name != BestSinglePolicy().name else { continue }
+        let order = (0..<1000).sorted { judgement.probabilities[$0, arm] < judgement.probabilities[$1, arm] }
+        let low = test.selecting(Array(order.prefix(300))).accuracies[arm]
+        let high = test.selecting(Array(order.suffix(300))).accuracies[arm]
+        #expect(high > low + 0.2, "\(policy.name)")
+      }
+    }
+  }
+
   @Test func equalEvidenceGivesEqualChoices() throws {
     let (evidence, _) = AdvantageRegressionTests.planted(pairs: 300, arms: 3, dimension: 6, gap: 2, seed: 8)
     let choices = try (0..<2).map { _ in

@@ -34,11 +34,11 @@ public struct RouterEvaluation: Sendable, Codable {
   public let bestSingle: String
   /// Router, single models, random, majority, oracle.
   public let rows: [Row]
-  /// The share of all (winner, loser) comparisons that the scores order rightly; nil where there is none.
+  /// As `JudgementQuality` has them.
   public let comparisonAccuracy: Double?
-  /// The share of (pair, model) whose probability lies on the right side of one half.
   public let classificationAccuracy: Double
   public let expectedCalibrationError: Double
+  public let reliability: [JudgementQuality.Bin]
   /// The router's choices by model, over all pairs and as `[domain][model]`.
   public let shares: [Double]
   public let sharesByDomain: [[Double]]
@@ -80,12 +80,9 @@ public struct RouterEvaluation: Sendable, Codable {
     ]
     let counts = subsets.map { $0.count { $0 } }
     (pairs, anyCorrectPairs, disagreementPairs) = (counts[0], counts[1], counts[2])
-    var groupOfPair = [Int](repeating: 0, count: right.count)
-    for (group, members) in PromptGroups(dataset.pairs).groups.enumerated() {
-      for pair in members { groupOfPair[pair] = group }
-    }
     let bootstrap = PairedBootstrap(
-      values: methods.map(\.correctness), subsets: subsets, groups: groupOfPair, using: &generator)
+      values: methods.map(\.correctness), subsets: subsets, groups: PromptGroups(dataset.pairs).groupOfPair,
+      using: &generator)
     bootstrapResamples = bootstrap.resamples
 
     let domains = dataset.domains
@@ -109,50 +106,19 @@ public struct RouterEvaluation: Sendable, Codable {
         })
     }
 
-    var ordered = 0
-    var comparisons = 0
-    for (position, pair) in behavior.pairs.enumerated() {
-      for winner in models where right[position][winner] {
-        for loser in models where !right[position][loser] {
-          comparisons += 1
-          if judgement.scores[pair, winner] > judgement.scores[pair, loser] { ordered += 1 }
-        }
-      }
+    var quality = JudgementQuality()
+    for (pair, right) in zip(behavior.pairs, right) {
+      quality.add(judgement, row: pair, right: right)
     }
-    comparisonAccuracy = comparisons > 0 ? Double(ordered) / Double(comparisons) : nil
-    let probabilities = behavior.pairs.flatMap { judgement.probabilities.row($0) }
-    let outcomes = right.flatMap { $0 }
-    classificationAccuracy =
-      Double(zip(probabilities, outcomes).count { ($0 > 0.5) == $1 }) / Double(outcomes.count)
-    expectedCalibrationError = Alignment.expectedCalibrationError(probabilities, outcomes: outcomes)
+    comparisonAccuracy = quality.comparisonAccuracy
+    classificationAccuracy = quality.classificationAccuracy
+    expectedCalibrationError = quality.expectedCalibrationError
+    reliability = quality.reliability
 
     func shares(_ members: [Int]) -> [Double] {
       models.map { arm in Double(members.count { arms[$0] == arm }) / Double(members.count) }
     }
     self.shares = shares(Array(arms.indices))
     sharesByDomain = membersOfDomain.map(shares)
-  }
-}
-
-/// The mean distance of probability and frequency over ten bins of equal width, weighted by what falls in each:
-/// sum_b |B_b|/n |mean outcome of b - mean probability of b|.
-///
-/// Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-public func expectedCalibrationError(_ probabilities: [Double], outcomes: [Bool]) -> Double {
-  precondition(probabilities.count == outcomes.count, "one outcome a probability")
-  var excess = [Double](repeating: 0, count: 10)
-  for (probability, outcome) in zip(probabilities, outcomes) {
-    excess[min(Int(probability * 10), 9)] += (outcome ? 1 : 0) - probability
-  }
-  return excess.reduce(0) { $0 + abs($1) } / Double(max(probabilities.count, 1))
-}
-
-extension Verdict {
-  /// Expected agreement of a vote with the gold label: a tie is broken by a coin.
-  fileprivate func correctness(label: ResponseSide) -> Double {
-    switch self {
-    case .preferred(let side): side == label ? 1 : 0
-    case .tie: 0.5
-    }
   }
 }
