@@ -24,18 +24,30 @@ public struct LogisticPolicy: OfflinePolicy {
   }
 
   public func fit(_ evidence: OfflineEvidence) throws -> any FittedOfflinePolicy {
-    let transform = try ContextTransform(components: components).fit(evidence.contexts)
+    guard let transform = try transform(evidence.contexts) else { return BestSinglePolicy().fit(evidence) }
     let contexts = try transform.apply(evidence.contexts)
     let arms = try evidence.correctness.compactMap { labels in
       var best: LaplacePosterior?
       for variance in Self.weightVariances {
-        let prior = [Double](repeating: variance, count: components) + [1]
+        let prior = [Double](repeating: variance, count: contexts.columns - 1) + [1]
         let posterior = try LaplacePosterior(contexts: contexts, labels: labels, priorVariance: prior)
         if posterior.logEvidence > best?.logEvidence ?? -.infinity { best = posterior }
       }
       return best
     }
     return Fitted(transform: transform, posteriors: arms)
+  }
+
+  /// With fewer coordinates where the contexts do not differ in as many directions; nil where they do not differ at all.
+  private func transform(_ contexts: Matrix<Double>) throws -> FittedContextTransform? {
+    for count in (1...components).reversed() {
+      do {
+        return try ContextTransform(components: count).fit(contexts)
+      } catch RoutingError.context {
+        continue
+      }
+    }
+    return nil
   }
 
   private struct Fitted: FittedOfflinePolicy {
