@@ -13,6 +13,8 @@ public struct OfflineRouter: Sendable, Equatable {
     public let set: RouterTrainingSet.Configuration
     /// The epoch whose weights these are.
     public let epoch: Int
+    /// nil for a router that was saved before they were kept.
+    public let pairs: RouterPairs?
   }
 
   package let network: RouterNetwork<Float>
