@@ -31,6 +31,8 @@ struct ReplayInputs {
   let prices: [Double]?
   private let prior: ReplayPrior
   let sweep: ReplaySweep?
+  /// What to know before believing the figures.
+  let warnings: [String]
 
   init(_ command: Replay) throws {
     dataset = try command.source.load(
@@ -44,7 +46,7 @@ struct ReplayInputs {
     costMethods = command.cost.methods
 
     let given = command.methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    let hasPairs = if case .fraction = command.prior { true } else { false }
+    let hasPairs = command.prior.fraction != nil
     methodNames =
       given
       ?? ReplayMethod.names.filter {
@@ -58,7 +60,8 @@ struct ReplayInputs {
       throw ValidationError("--methods \(name) needs --prior")
     }
     guard hasPairs || !methodNames.contains("thompson-laplace") else {
-      throw ValidationError("--methods thompson-laplace needs --prior offline:F, with a fraction F of the pairs")
+      throw ValidationError(
+        "--methods thompson-laplace needs --prior laplace or offline:F, with a fraction F of the pairs")
     }
     sweep = command.sweep
     guard sweep == nil || command.prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
@@ -75,7 +78,7 @@ struct ReplayInputs {
     switch command.prior {
     case .none:
       (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (everyPair, [], nil, nil)
-    case .fraction(let fraction):
+    case .fraction(let fraction), .laplace(let fraction):
       var generator = PhiloxGenerator(seed: command.seed, stream: "offline-split")
       let split = try PromptGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
       (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (split.training, split.heldOut, nil, nil)
@@ -91,9 +94,11 @@ struct ReplayInputs {
       }
       (onlinePairs, offlinePairs) = (everyPair, [])
     }
+    let online = dataset.selecting(pairs: onlinePairs)
+    self.online = online
+    warnings = Self.warnings(of: offlineRouter, replaying: online.pairs)
     // A router that learns behind an offline one is worth nothing behind its encoder alone.
     encoderName = offlineRouter.map { "\(ownName) behind router \($0.fingerprint)" } ?? ownName
-    online = dataset.selecting(pairs: onlinePairs)
 
     let encoded: Matrix<Double>
     (encoded, encoding) = try Self.encoded(dataset.pairs, by: encoder, offlineRouter)
@@ -108,6 +113,14 @@ struct ReplayInputs {
       ).fit(encoded)
     }
     contexts = try transform.apply(encoded)
+  }
+
+  private static func warnings(of router: OfflineRouter?, replaying pairs: [PreferencePair]) -> [String] {
+    guard let router else { return [] }
+    guard let known = router.training?.pairs else {
+      return ["the prior's router does not say which pairs it was trained on: figures on those would be of memory"]
+    }
+    return known.overlap(with: pairs).warning.map { ["--prior: \($0)"] } ?? []
   }
 
   private static func needsPrior(_ name: String) -> Bool {
@@ -167,19 +180,21 @@ struct ReplayInputs {
     let world = try ReplayWorld(
       dataset: online.selecting(arms: pool), contexts: contexts.selectingRows(onlinePairs))
     let priors = [GaussianPrior](repeating: transform.prior(variance: configuration.priorVariance), count: pool.count)
+    let posteriors =
+      try offlinePairs.isEmpty
+      ? nil
+      : offlinePosteriors(
+        dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
+        contexts: contexts.selectingRows(offlinePairs), prior: transform.prior(variance: 1))
     return try ReplayStudy(
       world: world, configuration: configuration, priors: priors,
-      offlinePriors: try offlineMeans(pool: pool, priors: priors, configuration: configuration),
-      offlinePosteriors: try offlinePairs.isEmpty
-        ? nil
-        : offlinePosteriors(
-          dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
-          contexts: contexts.selectingRows(offlinePairs), prior: transform.prior(variance: 1)),
-      prices: prices.map { prices in pool.map { prices[$0] } })
+      offlinePriors: try offlineMeans(
+        pool: pool, priors: priors, posteriors: posteriors ?? [], configuration: configuration),
+      offlinePosteriors: posteriors, prices: prices.map { prices in pool.map { prices[$0] } })
   }
 
   private func offlineMeans(
-    pool: [Int], priors: [GaussianPrior], configuration: ReplayConfiguration
+    pool: [Int], priors: [GaussianPrior], posteriors: [LinearGaussianPosterior], configuration: ReplayConfiguration
   ) throws -> [GaussianPrior]? {
     switch prior {
     case .none:
@@ -189,6 +204,8 @@ struct ReplayInputs {
         dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
         contexts: contexts.selectingRows(offlinePairs), priors: priors,
         noiseVariance: configuration.router.noiseVariance)
+    case .laplace:
+      return zip(posteriors, priors).map { GaussianPrior(mean: $0.mean, variance: $1.variance) }
     case .folder:
       let (names, means) = savedMeans
       return try zip(pool, priors).map { index, prior in
@@ -243,6 +260,7 @@ struct RunConfiguration: Encodable {
       switch command.prior {
       case .none: "none"
       case .fraction(let fraction): "offline:\(fraction)"
+      case .laplace(let fraction): "laplace:\(fraction)"
       case .folder(let path): "offline:\(path)"
       }
     sweep = command.sweep?.rawValue

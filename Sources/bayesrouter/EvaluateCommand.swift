@@ -11,9 +11,13 @@ struct Evaluate: ParsableCommand {
       right, and over the disagreement set, with 95 % paired bootstrap intervals over prompts. The best single model is named by the very \
       labels that it is judged by, as is the oracle. Pairs without label are left out.
 
+      A router remembers by hashes which pairs it was trained and validated on. Where they are among those given, this is said, and a row \
+      of its own has its accuracy on the pairs of other prompts; --unseen judges everything on those alone.
+
       EXAMPLES
         bayesrouter evaluate --router routers/hashed --data judgebench
         bayesrouter evaluate --router routers/minilm --data judgebench --encoder all-MiniLM-L6-v2 --json
+        bayesrouter evaluate --router routers/hashed --data more-pairs --unseen
       """)
 
   @Option(name: .long, help: "The router's folder, or that of the training run.")
@@ -27,6 +31,9 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup var encoding: PairEncoderOptions
 
+  @Flag(name: .long, help: "Leave out pairs whose prompts the router was trained or validated on.")
+  var unseen = false
+
   @Option(name: .long, help: "Seed of the bootstrap.")
   var seed: UInt64 = 1
 
@@ -38,10 +45,17 @@ struct Evaluate: ParsableCommand {
     let frozen = try frozenEncoder(behind: saved)
     let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: frozen.name)
     // By name, so that a dataset with more models, or in another order, serves too.
-    let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels)
+    let known = router.training?.pairs
+    let dataset = try selected(
+      try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels), known)
     var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
     let evaluation = try RouterEvaluation(
-      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, using: &generator)
+      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, known: known, using: &generator)
+    let warning =
+      known == nil
+      ? "the router does not say which pairs it was trained on: figures on those would be of memory"
+      : evaluation.overlap?.warning
+    if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -50,6 +64,19 @@ struct Evaluate: ParsableCommand {
     } else {
       print(evaluation.text)
     }
+  }
+
+  /// The pairs that are judged.
+  private func selected(_ dataset: PreferenceDataset, _ known: RouterPairs?) throws -> PreferenceDataset {
+    guard unseen else { return dataset }
+    guard let known else {
+      throw ValidationError("--unseen: the router does not say which pairs it was trained on; train it anew")
+    }
+    let pairs = dataset.pairs.indices.filter { !known.haveSeen(dataset.pairs[$0]) }
+    guard !pairs.isEmpty else {
+      throw ValidationError("--unseen: the router has seen the prompts of all \(dataset.pairs.count) pairs")
+    }
+    return dataset.selecting(pairs: pairs)
   }
 
   private func frozenEncoder(behind saved: OfflineRouter) throws -> FrozenEncoder {
@@ -77,7 +104,7 @@ extension RouterEvaluation {
       }
       table.append(
         [row.method, percent(row.all), percent(row.anyCorrect), percent(row.disagreement), difference ?? "-"])
-      byDomain.append([row.method] + row.byDomain.map { String(format: "%.1f", $0 * 100) })
+      byDomain.append([row.method] + row.byDomain.map { $0.map { String(format: "%.1f", $0 * 100) } ?? "-" })
     }
     var choices = Table([.init("router's share %"), .init("all", .right)] + domains.map { .init($0, .right) })
     for (arm, name) in rewardModels.enumerated() {

@@ -1,4 +1,5 @@
 import Foundation
+import PreferenceData
 import Testing
 
 /// Runs the built `bayesrouter train` and `evaluate`.
@@ -115,6 +116,69 @@ import Testing
         let result = try run(replay + options + ["--out", swept.path + "x"], program: "router-bench")
         #expect(result.status != 0 && result.errors.contains(text), "\(options): \(result.errors)")
       }
+    }
+  }
+
+  /// Trained on 200 of 300 pairs: those are counted and told apart, whoever judges.
+  @Test func aRouterNoticesItsOwnPairs() throws {
+    try withDataset { data, out in
+      let dataset = try PreferenceDataset(folder: data)
+      let part = out.appendingPathExtension("part")
+      try dataset.selecting(pairs: Array(0..<200)).write(to: part)
+      let prompts = Set(dataset.pairs[..<200].map(\.prompt))
+      let unseen = dataset.pairs[200...].count { !prompts.contains($0.prompt) }
+      #expect(unseen > 50)
+      #expect(try run(arguments(part, out)).status == 0)
+      struct Judged: Decodable {
+        struct Row: Decodable { let method: String }
+        struct Overlap: Decodable {
+          let trained: Int
+          let validated: Int
+          let unseen: Int
+        }
+        let pairs: Int
+        let rows: [Row]
+        let overlap: Overlap
+      }
+      let evaluate = ["evaluate", "--router", out.path, "--data", data.path, "--json"]
+      let both = try run(evaluate)
+      #expect(both.status == 0 && both.errors.contains("figures on them are those of memory"), "\(both.errors)")
+      let judged = try JSONDecoder().decode(Judged.self, from: Data(both.output.utf8))
+      #expect(judged.overlap.trained + judged.overlap.validated == 200 && judged.overlap.unseen == unseen)
+      #expect(judged.overlap.validated > 20)
+      #expect(judged.rows.map(\.method).contains("router, \(unseen) pairs of unseen prompts"))
+      let rest = try run(evaluate + ["--unseen"])
+      #expect(rest.status == 0 && rest.errors.isEmpty, "\(rest.errors)")
+      let alone = try JSONDecoder().decode(Judged.self, from: Data(rest.output.utf8))
+      #expect(alone.pairs == unseen && alone.overlap.unseen == unseen && alone.rows.count == judged.rows.count - 1)
+      let nothing = try run(["evaluate", "--router", out.path, "--data", part.path, "--unseen"])
+      #expect(nothing.status != 0 && nothing.errors.contains("all 200 pairs"), "\(nothing.errors)")
+
+      let replayed = out.appendingPathExtension("replay")
+      let replay = try run(
+        [
+          "replay", "--data", data.path, "--seeds", "1", "--dimension", "64", "--methods", "offline-only", "--prior",
+          out.path, "--out", replayed.path,
+        ], program: "router-bench")
+      #expect(replay.status == 0 && replay.errors.contains("warning: --prior: the router knows"), "\(replay.errors)")
+      struct Replayed: Decodable { let warnings: [String] }
+      let summary = try JSONDecoder().decode(
+        Replayed.self, from: Data(contentsOf: replayed.appendingPathComponent("summary.json")))
+      #expect(summary.warnings.count == 1)
+
+      // A router of before pairs were remembered is read as it was.
+      for name in ["best", "last"] {
+        let manifest = out.appendingPathComponent(name).appendingPathComponent("manifest.json")
+        var object = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: manifest)) as? [String: Any])
+        var training = try #require(object["training"] as? [String: Any])
+        #expect(training.removeValue(forKey: "pairs") != nil)
+        object["training"] = training
+        try JSONSerialization.data(withJSONObject: object).write(to: manifest)
+      }
+      let old = try run(evaluate)
+      #expect(old.status == 0 && old.errors.contains("does not say which pairs"), "\(old.errors)")
+      let refused = try run(evaluate + ["--unseen"])
+      #expect(refused.status != 0 && refused.errors.contains("train it anew"))
     }
   }
 

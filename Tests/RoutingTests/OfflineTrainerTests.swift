@@ -159,6 +159,7 @@ import Testing
       let names = ["rm-0", "rm-1", "rm-2", "rm-3"]
       #expect(try OfflineRouter(folder: folder, rewardModels: names, encoder: "hashed-16") == router)
       #expect(OfflineRouter.exists(at: folder))
+      #expect(router.training?.pairs?.overlap(with: world.dataset.pairs).trained == 100)
       let other = #expect(throws: RoutingError.self) { try OfflineRouter(folder: folder, encoder: "hashed-32") }
       #expect(other.map(String.init(describing:))?.contains("'hashed-16', not 'hashed-32'") == true)
       #expect(throws: RoutingError.self) { try OfflineRouter(folder: folder, rewardModels: names.reversed()) }

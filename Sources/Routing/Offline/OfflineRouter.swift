@@ -13,6 +13,8 @@ public struct OfflineRouter: Sendable, Equatable {
     public let set: RouterTrainingSet.Configuration
     /// The epoch whose weights these are.
     public let epoch: Int
+    /// nil for a router that was saved before they were kept.
+    public let pairs: RouterPairs?
   }
 
   package let network: RouterNetwork<Float>
@@ -46,12 +48,20 @@ public struct OfflineRouter: Sendable, Equatable {
     Self.widened(try forward(features))
   }
 
-  /// What the router says of each pair: contexts x E_bt to route by, and the probability that each model is right.
+  /// What is expected of each model on each pair: scores to route by, of a router contexts x E_bt, and the probability that it is right.
   public struct Judgement: Sendable, Equatable {
     /// B x K.
     public let scores: Matrix<Double>
-    /// B x K, of the classification head; trained on balanced labels they are not calibrated to the pool's accuracies.
+    /// B x K. Those of a classification head trained on balanced labels are not calibrated to the pool's accuracies.
     public let probabilities: Matrix<Double>
+
+    public init(scores: Matrix<Double>, probabilities: Matrix<Double>) {
+      precondition(
+        scores.rows == probabilities.rows && scores.columns == probabilities.columns,
+        "\(scores.rows) x \(scores.columns) scores, \(probabilities.rows) x \(probabilities.columns) probabilities")
+      self.scores = scores
+      self.probabilities = probabilities
+    }
 
     /// The arm of the highest score of each pair; of equals the first.
     public var arms: [Int] { (0..<scores.rows).map { scores.row($0).firstHighest } }

@@ -80,7 +80,9 @@ public struct OfflineTrainer: Sendable {
   public func router(best: Bool = true, encoder: String) -> OfflineRouter {
     OfflineRouter(
       network: best ? state.best : state.network, rewardModels: set.rewardModels, encoder: encoder,
-      training: .init(training: training, set: set.configuration, epoch: best ? state.bestEpoch : state.epoch))
+      training: .init(
+        training: training, set: set.configuration, epoch: best ? state.bestEpoch : state.epoch,
+        pairs: RouterPairs(training: behavior, validation: validation)))
   }
 
   /// What is left of the epoch that runs: one pass over the training set.

@@ -40,5 +40,9 @@ public struct PublishedRecipePolicy: OfflinePolicy {
     func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int] {
       try router.judge(PublishedRecipePolicy.features(contexts)).arms
     }
+
+    func judge(contexts: Matrix<Double>, domains: [String?]) throws -> OfflineRouter.Judgement? {
+      try router.judge(PublishedRecipePolicy.features(contexts))
+    }
   }
 }
