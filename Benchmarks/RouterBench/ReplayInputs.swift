@@ -67,7 +67,7 @@ struct ReplayInputs {
     guard sweep == nil || command.prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
     guard sweep == nil || pools.count == 1 else { throw ValidationError("--sweep takes one pool: leave --arms away") }
 
-    let checkpoint = try command.encoder.map {
+    let checkpoint = try (command.encoder ?? Self.encoderFolder(of: command.prior)).map {
       try DialogueEncoder(
         folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut,
         template: command.template)
@@ -121,6 +121,12 @@ struct ReplayInputs {
       return ["the prior's router does not say which pairs it was trained on: figures on those would be of memory"]
     }
     return known.overlap(with: pairs).warning.map { ["--prior: \($0)"] } ?? []
+  }
+
+  /// Of the encoder that was trained along with the prior's router.
+  private static func encoderFolder(of prior: ReplayPrior) -> String? {
+    guard case .folder(let path) = prior else { return nil }
+    return OfflineRouter.encoderFolder(URL(fileURLWithPath: path))?.path
   }
 
   private static func needsPrior(_ name: String) -> Bool {
