@@ -126,18 +126,18 @@ struct Train: ParsableCommand {
     let set = try RouterTrainingSet(behavior, setConfiguration)
     // All that can be wrong with the input is found before the folder exists.
     let tuned = try tuning.encoder(encoder, encoding, seed: seed)
-    let (fresh, inputs) = try trainer(dataset, set, behavior, validation: heldOut, tuned)
-    var trainer = fresh
+    var (trainer, inputs) = try trainer(dataset, set, behavior, validation: heldOut, tuned)
     let settings = try settings(dataset, inputs)
     let folder = try TrainingFolder(URL(fileURLWithPath: out), settings: settings, resumes: resume)
     if let state = folder.state { try trainer.resume(from: state, settings: settings) }
     try folder.begin()
     if !json { print(set.text(validationPairs: heldOut?.pairs.count ?? 0)) }
     for warning in set.warnings { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
-    let run = TrainingRun(
-      trainer: trainer, encoder: inputs.encoder, tuned: tuned, folder: folder, saveEvery: tuning.saveEvery,
-      logEvery: logEvery ?? (tuned == nil ? 0 : 10))
-    let summary = try run.finish()
+    // Held once: the weights are changed in place.
+    let summary = try TrainingRun(
+      trainer: consume trainer, encoder: inputs.encoder, tuned: tuned, folder: folder, saveEvery: tuning.saveEvery,
+      logEvery: logEvery ?? (tuned == nil ? 0 : 10)
+    ).finish()
     print(json ? summary.json : summary.text(folder: out))
   }
 

@@ -107,8 +107,15 @@ public struct TunedEncoder: Sendable {
     case .lastLayers(let count): try TrainableTransformer(folder: folder, trained: .lastLayers(count))
     case .full: try TrainableTransformer(folder: folder, trained: .all)
     case .lowRank(let rank):
-      try TrainableTransformer(
-        folder: folder, trained: .lowRank(.init(rank: rank, alpha: loraAlpha ?? 2 * Double(rank), seed: seed)))
+      try TrainableTransformer(folder: folder, trained: .lowRank(try adapterConfiguration(rank)), seed: seed)
     }
+  }
+
+  private func adapterConfiguration(_ rank: Int) throws -> LoRAConfiguration {
+    let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
+    return LoRAConfiguration(
+      r: rank, loraAlpha: loraAlpha ?? 2 * Double(rank),
+      targetModules: LoRAConfiguration.allLinearMaps(of: settings.modelType), taskType: "FEATURE_EXTRACTION",
+      baseModelNameOrPath: folder.path)
   }
 }
