@@ -128,8 +128,7 @@ struct TrainSpeed: ParsableCommand {
 
   func run() throws {
     if threads > 0 { BLASRuntime.setThreads(threads) }
-    let transformer = try load()
-    let report = try measure(transformer)
+    let report = try measure()
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys
@@ -147,16 +146,14 @@ struct TrainSpeed: ParsableCommand {
     return TrainableTransformer(configuration, seed: seed, trained: tune.part)
   }
 
-  private func measure(_ transformer: TrainableTransformer) throws -> Report {
-    let configuration = transformer.configuration
+  private func measure() throws -> Report {
+    let workers = BLASRuntime.usableThreads
+    // Nothing else holds the model, or its parameters would be copied at the first step.
+    var run = TrainingRun(
+      try load(), arms: Self.arms, isCheckpointing: checkpointing, threads: workers, seed: seed)
+    let configuration = run.transformer.configuration
     let work = TrainingWork(
       pairs: work.pairs, length: work.tokens, arms: Self.arms, vocabulary: configuration.vocabSize, seed: seed)
-    let trainedParameters = zip(transformer.parameters, transformer.isTrained).reduce(0) {
-      $0 + ($1.1 ? $1.0.values.count : 0)
-    }
-    let workers = BLASRuntime.usableThreads
-    var run = TrainingRun(
-      transformer, arms: Self.arms, isCheckpointing: checkpointing, threads: workers, seed: seed)
     let size = 1536
     let ones = Matrix<Float>(rows: size, columns: size, repeating: 1)
     var product = ones
@@ -180,13 +177,13 @@ struct TrainSpeed: ParsableCommand {
     func median(_ value: (TrainingRun.Phases) -> Double) -> Double { steps.map(value).sorted()[steps.count / 2] }
     let seconds = median(\.total)
     let peak = sgemm.sorted()[sgemm.count / 2]
-    let rows = transformer.pooling.kind.isOneRow ? work.rows : nil
+    let rows = run.transformer.pooling.kind.isOneRow ? work.rows : nil
     let trained = tune.layers(of: configuration.numHiddenLayers)
     let operations = configuration.trainingOperations(
       work.batch, rows: rows, trained: trained, isCheckpointing: checkpointing)
     return Report(
       work: self.work.defaultValueDescription, tune: tune.defaultValueDescription, checkpointing: checkpointing,
-      tokens: work.batch.tokens.count, trainedParameters: trainedParameters, seconds: steps.map(\.total),
+      tokens: work.batch.tokens.count, trainedParameters: run.trainedParameters, seconds: steps.map(\.total),
       medianSeconds: seconds, tokensPerSecond: Double(work.batch.tokens.count) / seconds,
       gigaflops: operations / seconds / 1e9, sgemmGigaflops: peak, shareOfSgemm: operations / seconds / 1e9 / peak,
       forwardSeconds: median(\.forward), headsSeconds: median(\.heads), backwardSeconds: median(\.backward),

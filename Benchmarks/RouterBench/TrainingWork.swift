@@ -79,6 +79,11 @@ struct TrainingRun {
     gradients = transformer.zeroGradients
   }
 
+  /// Of the transformer, which has most.
+  var trainedParameters: Int {
+    zip(transformer.parameters, transformer.isTrained).reduce(0) { $0 + ($1.1 ? $1.0.values.count : 0) }
+  }
+
   /// One step; returns the loss before it.
   mutating func step(_ work: TrainingWork) throws -> (loss: Double, norm: Double, phases: Phases) {
     var phases = Phases()
