@@ -7,6 +7,7 @@ struct ParameterReader: WeightReader {
   let index: [String: Int]
   let isTrained: [Bool]
   let folder: String
+  let memory: PackedMemory
   var prefix: String
   let precision = Precision.float32
 
@@ -23,7 +24,7 @@ struct ParameterReader: WeightReader {
     let weights = places.map { parameters[$0].values }
     let inputs = parameters[places[0]].shape[1]
     let bias = needs(keys[0] + ".bias") ? try keys.flatMap { try vector($0 + ".bias") } : nil
-    if isTrained[places[0]] { return Linear(training: weights, bias: bias, inputs: inputs) }
+    if isTrained[places[0]] { return Linear(training: weights, bias: bias, inputs: inputs, memory: memory) }
     return Linear(weight: PackedMatrix(weights, inputs: inputs), bias: bias)
   }
 

@@ -27,6 +27,8 @@ public struct TrainableTransformer: Sendable {
   let prefix: String
   let index: [String: Int]
   private var packed: TransformerModel?
+  /// Of the trained layers, from update to update.
+  private let memory = PackedMemory()
 
   /// Reads a checkpoint folder.
   ///
@@ -115,26 +117,26 @@ public struct TrainableTransformer: Sendable {
   ///
   /// - Precondition: names, shapes and the parameters that are not trained stay as they are.
   public mutating func update(_ body: (inout [Parameter]) throws -> Void) rethrows {
-    // The model shares embeddings with the parameters: let go, they are changed without a copy.
-    let layers = packed?.layers
+    // The model shares embeddings with the parameters: let go, they are changed without a copy, and what the trained layers
+    // were packed into is free for the new ones.
+    let kept = packed?.layers.prefix(configuration.numHiddenLayers - trainedLayers)
     packed = nil
-    defer { packed = makeModel(kept: layers) }
+    defer { packed = makeModel(kept: kept) }
     try body(&parameters)
   }
 
-  /// - Parameter kept: the layers before an update; those that are not trained are used again.
+  /// - Parameter kept: the layers that are not trained, as they were before an update.
   private func makeModel(kept layers: TransformerModel.Layers?) -> TransformerModel {
     let reader = ParameterReader(
       parameters: parameters, index: index, isTrained: isTrained, folder: source?.path ?? "random weights",
-      prefix: prefix)
-    let count = configuration.numHiddenLayers - trainedLayers
+      memory: memory, prefix: prefix)
     do {
       switch (configuration.modelType, layers) {
       case (.bert, .encoder(let stack)):
-        return try .bert(reader, configuration, pooling, kept: Array(stack.blocks.prefix(count)))
+        return try .bert(reader, configuration, pooling, kept: stack.blocks)
       case (.bert, _): return try .bert(reader, configuration, pooling)
       case (_, .decoder(let stack)):
-        return try .decoder(reader, configuration, pooling, kept: Array(stack.blocks.prefix(count)))
+        return try .decoder(reader, configuration, pooling, kept: stack.blocks)
       default: return try .decoder(reader, configuration, pooling)
       }
     } catch {
