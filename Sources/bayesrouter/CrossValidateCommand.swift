@@ -79,8 +79,11 @@ struct CrossValidate: ParsableCommand {
 
   /// The best single model comes first: differences are taken to it.
   private var policies: [any OfflinePolicy] {
-    [BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy()]
-      + [0.0, 1, 2].map { AdvantagePolicy(caution: $0) } + [LogisticPolicy(), PublishedRecipePolicy(seed: seed)]
+    [
+      BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy(), AdvantagePolicy(caution: 0),
+      AdvantagePolicy(caution: 1), AdvantagePolicy(caution: 2), LogisticPolicy(), PublishedRecipePolicy(seed: seed),
+      PublishedRecipePolicy(stopping: .evidence, seed: seed),
+    ]
   }
 
   func run() throws {
@@ -170,9 +173,9 @@ struct CrossValidate: ParsableCommand {
         + "\nCalibration\n\n\(report.calibrationTable.markdown)"
         + (curve.map { "\nLearning curve\n\n\($0.table.markdown)\n\($0.verdict)\n" } ?? ""), to: "table.md")
     try folder.write(text: points.map(\.report.table.csv).joined(separator: "\r\n"), to: "table.csv")
-    let plots = drawn(
-      [("reliability", report.reliabilityPlot), ("forecasts", report.forecastPlot), ("learning-curve", curve?.plot)],
-      in: folder.url)
+    let plots = [
+      ("reliability", report.reliabilityPlot), ("forecasts", report.forecastPlot), ("learning-curve", curve?.plot),
+    ].compactMap { name, plot in plot?.drawn(to: folder.url, name: name) }
     // Last: a folder with a summary is complete.
     try folder.write(
       Summary(
@@ -202,16 +205,5 @@ struct CrossValidate: ParsableCommand {
       holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise.
       Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))
       """)
-  }
-
-  /// - Returns: what was drawn, or why it was not: the numbers outlive a gnuplot that fails.
-  private func drawn(_ plots: [(name: String, plot: LinePlot?)], in folder: URL) -> [String] {
-    plots.compactMap { name, plot in
-      do {
-        return try plot?.render(to: folder, name: name).description
-      } catch {
-        return "warning: \(error)"
-      }
-    }
   }
 }

@@ -31,6 +31,11 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup var encoding: PairEncoderOptions
 
+  @Option(
+    name: .long,
+    help: "A run folder for config.json, summary.json, table.txt and plots of the calibration; must not exist.")
+  var out: String?
+
   @Flag(name: .long, help: "Leave out pairs whose prompts the router was trained or validated on.")
   var unseen = false
 
@@ -44,8 +49,8 @@ struct Evaluate: ParsableCommand {
     let saved = try OfflineRouter(folder: URL(fileURLWithPath: router))
     let frozen = try frozenEncoder(behind: saved)
     let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: frozen.name)
-    // By name, so that a dataset with more models, or in another order, serves too.
     let known = router.training?.pairs
+    // By name, so that a dataset with more models, or in another order, serves too.
     let dataset = try selected(
       try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels), known)
     var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
@@ -56,14 +61,37 @@ struct Evaluate: ParsableCommand {
       ? "the router does not say which pairs it was trained on: figures on those would be of memory"
       : evaluation.overlap?.warning
     if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      print(String(decoding: try encoder.encode(evaluation), as: UTF8.self))
-    } else {
-      print(evaluation.text)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    let summary = String(decoding: try encoder.encode(evaluation), as: UTF8.self)
+    let folder = try out.map { out in
+      try RunFolder(
+        at: URL(fileURLWithPath: out),
+        configuration: RunConfiguration(
+          router: self.router, fingerprint: router.fingerprint.description, data: data, encoder: router.encoder,
+          unseen: unseen, seed: seed))
     }
+    print(json ? summary : evaluation.text)
+    guard let folder else { return }
+    try folder.write(text: evaluation.text + "\n", to: "table.txt")
+    let plots = [("reliability", evaluation.reliabilityPlot), ("forecasts", evaluation.forecastPlot)]
+      .compactMap { name, plot in plot?.drawn(to: folder.url, name: name) }
+    // Last: a folder with a summary is complete.
+    try folder.write(text: summary + "\n", to: "summary.json")
+    if !json { print("Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))") }
+  }
+
+  private struct RunConfiguration: Encodable {
+    let command = "bayesrouter evaluate"
+    let router: String
+    let fingerprint: String
+    let data: String
+    let encoder: String
+    let unseen: Bool
+    let seed: UInt64
+    let machine = Machine.current
+    let blas = BLASRuntime.current
   }
 
   /// The pairs that are judged.

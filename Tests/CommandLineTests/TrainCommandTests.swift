@@ -57,8 +57,13 @@ import Testing
       let log = try String(contentsOf: out.appendingPathComponent("log.jsonl"), encoding: .utf8)
       #expect(log.split(separator: "\n").count == 4)
 
-      let table = try run(["evaluate", "--router", out.path, "--data", data.path])
+      let judged = out.appendingPathExtension("judged")
+      let table = try run(["evaluate", "--router", out.path, "--data", data.path, "--out", judged.path])
       #expect(table.status == 0 && table.output.contains("oracle (hindsight)"), "\(table.errors)")
+      #expect(
+        Set(try FileManager.default.contentsOfDirectory(atPath: judged.path)).isSuperset(of: [
+          "config.json", "summary.json", "table.txt", "reliability.gp", "forecasts.gp",
+        ]))
       let result = try run(["evaluate", "--router", out.path, "--data", data.path, "--json"])
       let decoder = JSONDecoder()
       decoder.keyDecodingStrategy = .convertFromSnakeCase

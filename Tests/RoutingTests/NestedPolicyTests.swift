@@ -1,6 +1,7 @@
 import LinearAlgebra
-import Routing
 import Testing
+
+@testable import Routing
 
 @Suite struct NestedPolicyTests {
   private func accuracy(_ arms: [Int], _ evidence: OfflineEvidence) -> Double {
@@ -69,6 +70,25 @@ import Testing
     let arms = try PublishedRecipePolicy(epochs: 10).fit(training).arms(contexts: test.contexts, domains: test.domains)
     let single = accuracy([Int](repeating: training.bestArm, count: 1000), test)
     #expect(accuracy(arms, test) > single + 0.05)
+  }
+
+  /// The evidence lets the recipe train where there is something to learn, and keeps it from training where there is not.
+  @Test func theEvidenceStopsTheRecipe() throws {
+    let policy = PublishedRecipePolicy(epochs: 10, stopping: .evidence)
+    let (evidence, _) = AdvantageRegressionTests.planted(pairs: 3000, arms: 4, dimension: 12, gap: 2.5, seed: 7)
+    let training = evidence.selecting(Array(0..<2000))
+    let test = evidence.selecting(Array(2000..<3000))
+    #expect(try policy.epochsByEvidence(training) > 0)
+    let arms = try policy.fit(training).arms(contexts: test.contexts, domains: test.domains)
+    let single = accuracy([Int](repeating: training.bestArm, count: 1000), test)
+    #expect(accuracy(arms, test) > single + 0.05)
+    // By chance one draw in some may pass: of five, not two.
+    let trained = try (0..<5).count { seed in
+      let (drawn, _) = AdvantageRegressionTests.planted(
+        pairs: 300, arms: 4, dimension: 12, gap: 0, seed: UInt64(200 + seed), offsets: [0.4, 0.5, 0.6, 0.3])
+      return try policy.epochsByEvidence(drawn) > 0
+    }
+    #expect(trained < 2)
   }
 
   /// On held-out pairs each arm is about as often right as expected of it, the higher expected the oftener, and choices follow scores.

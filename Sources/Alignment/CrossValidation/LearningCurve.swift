@@ -78,7 +78,8 @@ public struct LearningCurve: Sendable, Codable {
     func sentence(_ rows: [Row], _ verb: String) -> String? {
       guard !rows.isEmpty else { return nil }
       let list = rows.map {
-        String(format: "%@ by %.1f of %.1f points", $0.method, 100 * abs($0.gain), 100 * (oracle - $0.accuracies[0]))
+        "\($0.method) "
+          + String(format: "by %.1f of %.1f points", 100 * abs($0.gain), 100 * (oracle - $0.accuracies[0]))
       }
       return "From \(fractions[0]) to \(fractions[fractions.count - 1]) of the training prompts the gap to the oracle "
         + "\(verb) for \(list.joined(separator: ", "))."
