@@ -24,10 +24,8 @@ extension TransformerModel {
     }
   }
 
-  /// - Parameter kept: the first layers, which are taken as they are.
   static func decoder(
-    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling,
-    kept: [DecoderBlock] = []
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling
   ) throws -> TransformerModel {
     let epsilon = Float(configuration.normEps)
     func norm(_ key: String) throws -> RMSNorm {
@@ -35,8 +33,7 @@ extension TransformerModel {
     }
     let tokens = try reader.embedding("embed_tokens.weight")
     let blocks =
-      try kept
-      + (kept.count..<configuration.numHiddenLayers).map { layer in
+      try (0..<configuration.numHiddenLayers).map { layer in
         let key = "layers.\(layer)."
         let attention = try decoderAttention(reader, configuration, key: key + "self_attn.")
         let feedForward = GatedFeedForward(
