@@ -59,9 +59,10 @@ public struct TrainableTransformer: Sendable {
   }
 
   private init(folder: URL, trained: TrainedPart, _ adapter: (CheckpointLayout) throws -> LoRAAdapter?) throws {
-    let configuration = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
+    let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
     let reader = try CheckpointReader(
-      CheckpointTensors(folder: folder), configuration, folder: folder, precision: .float32, allowsNonFinite: false)
+      CheckpointTensors(folder: folder), settings, folder: folder, precision: .float32, allowsNonFinite: false)
+    let configuration = reader.layout.configuration
     let parameters = try reader.layout.needs.map { need in
       Parameter(name: need.name, shape: need.shape, values: try reader.values(need.name))
     }

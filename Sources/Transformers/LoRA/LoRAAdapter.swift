@@ -185,7 +185,7 @@ public struct LoRAAdapter: Sendable, Equatable {
 
   /// A key with and without what may stand before it.
   static func spellings(of key: String) -> [String] {
-    let prefixes = ["model.", "bert."]
+    let prefixes = ["model.", "bert.", CheckpointLayout.routerPrefix]
     let own = prefixes.first(where: key.hasPrefix).map { String(key.dropFirst($0.count)) } ?? key
     return [key, own] + prefixes.map { $0 + own }
   }
