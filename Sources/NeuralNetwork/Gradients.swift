@@ -25,6 +25,11 @@ public func gradientNorm(
   return total.squareRoot()
 }
 
+/// Sets all gradients to 0 in the memory that they have.
+public func clear(_ gradients: inout [[Float]], threads: Int = BLASRuntime.usableThreads) {
+  for i in gradients.indices { LinearAlgebra.clear(&gradients[i], threads: threads) }
+}
+
 /// What gradients of this norm are multiplied by so that they have at most `maximum`:
 /// min(1, maximum / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`.
 public func clippingFactor(norm: Double, maximum: Double) -> Double {

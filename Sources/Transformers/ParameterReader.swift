@@ -12,6 +12,7 @@ struct ParameterReader: WeightReader {
   /// Maps that have not changed, by the place of their first weight.
   let kept: [Int: Linear]
   let folder: String
+  let memory: PackedMemory
   var prefix: String
   let precision = Precision.float32
 
@@ -29,7 +30,7 @@ struct ParameterReader: WeightReader {
     let weights = places.map { adapted[$0]?.merged(into: parameters[$0], of: parameters) ?? parameters[$0].values }
     let inputs = parameters[places[0]].shape[1]
     let bias = needs(keys[0] + ".bias") ? try keys.flatMap { try vector($0 + ".bias") } : nil
-    if passed.contains(places[0]) { return Linear(training: weights, bias: bias, inputs: inputs) }
+    if passed.contains(places[0]) { return Linear(training: weights, bias: bias, inputs: inputs, memory: memory) }
     return Linear(weight: PackedMatrix(weights, inputs: inputs), bias: bias)
   }
 

@@ -34,6 +34,8 @@ public struct TrainableTransformer: Sendable {
   let modules: [LoRAAdapter.Module]
   let adapted: [Int: AdaptedWeight]
   private var packed: TransformerModel?
+  /// Of the maps that updates change.
+  private let memory = PackedMemory()
 
   /// Reads a checkpoint folder.
   ///
@@ -157,7 +159,8 @@ public struct TrainableTransformer: Sendable {
   /// - Precondition: names, shapes and the parameters that are not trained stay as they are.
   public mutating func update(_ body: (inout [Parameter]) throws -> Void) rethrows {
     let kept = unchangedMaps
-    // The model shares embeddings with the parameters: let go, they are changed without a copy.
+    // The model shares embeddings with the parameters: let go, they are changed without a copy, and what the other maps were
+    // packed into is free for the new ones.
     packed = nil
     defer { packed = makeModel(kept: kept) }
     try body(&parameters)
@@ -183,7 +186,7 @@ public struct TrainableTransformer: Sendable {
     let passed = keys.suffix(trainedLayers).flatMap { $0.weights.joined() }
     let reader = ParameterReader(
       parameters: parameters, index: index, adapted: adapted, passed: Set(passed), kept: kept,
-      folder: source?.path ?? "random weights", prefix: prefix)
+      folder: source?.path ?? "random weights", memory: memory, prefix: prefix)
     do {
       return configuration.modelType == .bert
         ? try .bert(reader, configuration, pooling) : try .decoder(reader, configuration, pooling)
