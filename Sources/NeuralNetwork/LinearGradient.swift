@@ -12,6 +12,12 @@ public struct LinearGradient: Sendable {
     bias = linear.bias == nil ? nil : RowBuffer(rows: 1, columns: linear.outputs)
   }
 
+  /// Of a map without biases.
+  public init(outputs: Int, inputs: Int) {
+    weight = RowBuffer(rows: outputs, columns: inputs)
+    bias = nil
+  }
+
   /// What a map took and what the gradient by its result is, rows by rows.
   public struct Job: Sendable {
     public let gradient: RowBlock

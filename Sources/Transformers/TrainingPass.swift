@@ -40,13 +40,13 @@ extension TrainableTransformer {
     switch model.layers {
     case .decoder(let stack):
       let training = TrainingStack(
-        stack, trained: trainedLayers, isCheckpointing: isCheckpointing, batch, rows: rows, workers: workers,
-        scratch: &scratch)
+        stack, trained: trainedLayers, trainsWeights: adapted.isEmpty, isCheckpointing: isCheckpointing, batch,
+        rows: rows, workers: workers, scratch: &scratch)
       return run(training, rows: rows, .decoder(training))
     case .encoder(let stack):
       let training = TrainingStack(
-        stack, trained: trainedLayers, isCheckpointing: isCheckpointing, batch, rows: rows, workers: workers,
-        scratch: &scratch)
+        stack, trained: trainedLayers, trainsWeights: adapted.isEmpty, isCheckpointing: isCheckpointing, batch,
+        rows: rows, workers: workers, scratch: &scratch)
       return run(training, rows: rows, .encoder(training))
     }
   }
@@ -91,13 +91,19 @@ extension TrainableTransformer {
       output = RowBuffer(rows: gradient.rows, columns: gradient.columns).all
       let weights = RowBuffer(rows: 1, columns: gradient.columns)
       norm.backward(pass.residual.all, gradient, into: output, weightGradient: weights.all)
-      weights.all.add(to: &gradients[place])
+      if isTrained[place] { weights.all.add(to: &gradients[place]) }
     }
     guard trainedLayers > 0, let start = stack.scratch.gradients else { return }
     let upper = start.upper[0..<(stack.answered?.count ?? pass.batch.tokens.count)]
     upper.clear()
     for (i, place) in stack.places(of: pass.rows).enumerated() { upper.addRow(place, from: output, i) }
-    let end = stack.backward(start) { layer, found in add(found, of: keys[layer], to: &gradients) }
+    let end = stack.backward(start) { layer, found, maps in
+      if adapted.isEmpty {
+        add(found, of: keys[layer], to: &gradients)
+      } else {
+        addLowRank(maps, of: keys[layer], workers: stack.workers, to: &gradients)
+      }
+    }
     if trained == .all { embeddingBackward(end, pass.batch, into: &gradients) }
   }
 

@@ -8,7 +8,7 @@ import NeuralNetwork
 /// decides how rows are cut.
 struct TrainingStack<Block: TrainableBlock>: Sendable {
   let blocks: [Block]
-  /// The last layers, that are trained.
+  /// The last layers, through which the backward pass goes.
   let trained: Int
   let isCheckpointing: Bool
   let batch: TokenBatch
@@ -24,8 +24,8 @@ struct TrainingStack<Block: TrainableBlock>: Sendable {
   private let inverseTables: RotaryTables
 
   init(
-    _ stack: BlockStack<Block>, trained: Int, isCheckpointing: Bool, _ batch: TokenBatch, rows: [Int], workers: Int,
-    scratch: inout TrainingScratch
+    _ stack: BlockStack<Block>, trained: Int, trainsWeights: Bool, isCheckpointing: Bool, _ batch: TokenBatch,
+    rows: [Int], workers: Int, scratch: inout TrainingScratch
   ) {
     blocks = stack.blocks
     self.trained = trained
@@ -40,8 +40,8 @@ struct TrainingStack<Block: TrainableBlock>: Sendable {
     tables = RotaryTables(stack.rotary, batch)
     inverseTables = tables.inverse
     scratch.reserve(
-      blocks, trained: trained, isCheckpointing: isCheckpointing, tokens: batch.tokens.count,
-      longest: batch.longestLength, ranges: ranges.count, workers: workers)
+      blocks, trained: trained, trainsWeights: trainsWeights, isCheckpointing: isCheckpointing,
+      tokens: batch.tokens.count, longest: batch.longestLength, ranges: ranges.count, workers: workers)
     self.scratch = scratch
   }
 
@@ -102,21 +102,24 @@ struct TrainingStack<Block: TrainableBlock>: Sendable {
 
   /// Goes back through the trained layers from the gradient by `output`, which `gradients.upper` holds.
   ///
-  /// - Parameter add: is called after each layer with its gradients by the weights, before they are overwritten.
+  /// - Parameter add: is called after each layer with its gradients, before they are overwritten, and with what each of its
+  ///   maps took and the gradient by what it gave.
   /// - Returns: the gradients, `upper` being that by the first trained layer's input.
-  func backward(_ gradients: LayerGradients, _ add: (_ layer: Int, LayerGradients) -> Void) -> LayerGradients {
+  func backward(
+    _ gradients: LayerGradients, _ add: (_ layer: Int, LayerGradients, [(gradient: RowBlock, x: RowBlock)]) -> Void
+  ) -> LayerGradients {
     var gradients = gradients
     for layer in (firstTrained..<blocks.count).reversed() {
       // The last layer's tape is still that of the forward pass.
       if isCheckpointing, layer < blocks.count - 1 { run(layer, into: nil) }
-      backward(layer, gradients)
-      add(layer, gradients)
+      let maps = backward(layer, gradients)
+      add(layer, gradients, maps)
       swap(&gradients.upper, &gradients.lower)
     }
     return gradients
   }
 
-  private func backward(_ layer: Int, _ gradients: LayerGradients) {
+  private func backward(_ layer: Int, _ gradients: LayerGradients) -> [(gradient: RowBlock, x: RowBlock)] {
     let block = blocks[layer]
     let x = input(of: layer)
     let tape = tape(of: layer)
@@ -144,8 +147,10 @@ struct TrainingStack<Block: TrainableBlock>: Sendable {
       (gradients.projections, block.attentionInput(x, gradients), rows), (gradients.middle, tape.attended, rest),
       (gradients.inner, gradients.innerInput, rest), (gradients.upper, gradients.product, rest),
     ]
-    let jobs = zip(pairs, gradients.linears).map { LinearGradient.Job($0.0[$0.2], $0.1[$0.2], into: $1) }
+    let maps = pairs.map { (gradient: $0.0[$0.2], x: $0.1[$0.2]) }
+    let jobs = zip(maps, gradients.linears).map { LinearGradient.Job($0.gradient, $0.x, into: $1) }
     LinearGradient.compute(jobs, workers: workers)
+    return maps
   }
 
   /// Texts that share a prefix add to its keys' gradient: one thread takes all of them, one head at a time.

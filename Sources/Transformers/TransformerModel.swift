@@ -10,14 +10,6 @@ public struct TransformerModel: Sendable {
   enum Layers: Sendable {
     case decoder(BlockStack<DecoderBlock>)
     case encoder(BlockStack<EncoderBlock>)
-
-    /// The first layers alone.
-    func prefix(_ count: Int) -> Layers {
-      switch self {
-      case .decoder(let stack): .decoder(BlockStack(blocks: Array(stack.blocks.prefix(count)), rotary: stack.rotary))
-      case .encoder(let stack): .encoder(BlockStack(blocks: Array(stack.blocks.prefix(count)), rotary: stack.rotary))
-      }
-    }
   }
 
   public let configuration: TransformerConfiguration

@@ -64,6 +64,13 @@ public struct LoRAAdapter: Sendable, Equatable {
     }
   }
 
+  /// - Parameter parameters: A, then B of each module.
+  init(_ configuration: LoRAConfiguration, modules: [Module], parameters: [Parameter]) {
+    self.configuration = configuration
+    self.modules = modules
+    self.parameters = parameters
+  }
+
   /// Reads an adapter's folder.
   ///
   /// - Throws: `StorageError`; `TransformersError` for settings that are not built, for a tensor that belongs to nothing,
@@ -176,8 +183,10 @@ public struct LoRAAdapter: Sendable, Equatable {
   /// The module that a key belongs to.
   private static func module(_ key: String) -> String { key.split(separator: ".").dropLast().joined(separator: ".") }
 
-  private static func spellings(of key: String) -> [String] {
-    let prefixes = ["model.", "bert."]
-    return [key] + prefixes.filter(key.hasPrefix).map { String(key.dropFirst($0.count)) } + prefixes.map { $0 + key }
+  /// A key with and without what may stand before it.
+  static func spellings(of key: String) -> [String] {
+    let prefixes = ["model.", "bert.", CheckpointLayout.routerPrefix]
+    let own = prefixes.first(where: key.hasPrefix).map { String(key.dropFirst($0.count)) } ?? key
+    return [key, own] + prefixes.map { $0 + own }
   }
 }
