@@ -246,7 +246,7 @@ import Testing
   }
 
   /// The folder of a training run holds all that an evaluation needs.
-  @Test(arguments: ["last:1", "full"])
+  @Test(arguments: ["last:1", "full", "lora:2"])
   func anEncoderThatWasTrainedAlongIsEvaluated(tune: String) throws {
     try withDataset(pairs: 80) { data, out in
       let trained = try run(tuning(data, out, tune, ["--json"]))

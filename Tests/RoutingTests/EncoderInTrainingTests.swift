@@ -66,7 +66,7 @@ import Transformers
     return try body(folder)
   }
 
-  static let tunings: [EncoderTuning] = [.lastLayers(1), .full]
+  static let tunings: [EncoderTuning] = [.lastLayers(1), .full, .lowRank(2)]
 
   @Test(arguments: tunings)
   func anEncoderLearnsWhatItsHeadsCannot(tuning: EncoderTuning) throws {

@@ -71,6 +71,11 @@ public struct LoRAAdapter: Sendable, Equatable {
     self.parameters = parameters
   }
 
+  /// Whether a folder holds an adapter rather than a checkpoint.
+  public static func exists(at folder: URL) -> Bool {
+    FileManager.default.fileExists(atPath: folder.appendingPathComponent(configurationFile).path)
+  }
+
   /// Reads an adapter's folder.
   ///
   /// - Throws: `StorageError`; `TransformersError` for settings that are not built, for a tensor that belongs to nothing,
