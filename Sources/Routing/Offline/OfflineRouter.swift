@@ -188,7 +188,8 @@ extension OfflineRouter {
       network: network, rewardModels: manifest.rewardModels, encoder: manifest.encoder, training: manifest.training)
   }
 
-  /// The heads of a published router's checkpoint, whose encoder (`backbone.*`) is loaded apart.
+  /// The heads of a published router's checkpoint. Its encoder (`backbone.*`) is loaded apart: with config.json and
+  /// tokenizer.json beside the file, its folder is a checkpoint for `DialogueEncoder` and `TrainableTransformer`.
   ///
   /// - Returns: the router, and the names of the tensors that are none of its own.
   /// - Throws: `StorageError`, `RoutingError.savedState`.
