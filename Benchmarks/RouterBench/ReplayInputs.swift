@@ -26,6 +26,8 @@ struct ReplayInputs {
   let pools: [[Int]]
   private let savedRouter: RouterState?
   private let offlineRouter: OfflineRouter?
+  /// What the prior's router was trained on, where it says so.
+  private let priorPairs: RouterPairs?
   private let methodNames: [String]
   private let costMethods: [ReplayMethod]
   let prices: [Double]?
@@ -96,7 +98,9 @@ struct ReplayInputs {
     }
     let online = dataset.selecting(pairs: onlinePairs)
     self.online = online
-    warnings = Self.warnings(of: offlineRouter, replaying: online.pairs)
+    priorPairs = offlineRouter.map { $0.training?.pairs } ?? savedRouter?.pairs
+    let hasRouter = offlineRouter != nil || savedRouter != nil
+    warnings = hasRouter ? Self.warnings(knowing: priorPairs, replaying: online.pairs) : []
     // A router that learns behind an offline one is worth nothing behind its encoder alone.
     encoderName = offlineRouter.map { "\(ownName) behind router \($0.fingerprint)" } ?? ownName
 
@@ -115,9 +119,8 @@ struct ReplayInputs {
     contexts = try transform.apply(encoded)
   }
 
-  private static func warnings(of router: OfflineRouter?, replaying pairs: [PreferencePair]) -> [String] {
-    guard let router else { return [] }
-    guard let known = router.training?.pairs else {
+  private static func warnings(knowing known: RouterPairs?, replaying pairs: [PreferencePair]) -> [String] {
+    guard let known else {
       return ["the prior's router does not say which pairs it was trained on: figures on those would be of memory"]
     }
     return known.overlap(with: pairs).warning.map { ["--prior: \($0)"] } ?? []
@@ -128,6 +131,9 @@ struct ReplayInputs {
     guard case .folder(let path) = prior else { return nil }
     return OfflineRouter.encoderFolder(URL(fileURLWithPath: path))?.path
   }
+
+  /// All pairs that a router saved at the end may have learnt from.
+  var learntPairs: RouterPairs { RouterPairs(training: dataset.pairs, prior: priorPairs) }
 
   private static func needsPrior(_ name: String) -> Bool {
     ReplayMethod.named(name, armCount: 1)?.contains { $0.needsPrior } ?? false

@@ -58,7 +58,7 @@ struct ReplayOutput {
     try RouterState(
       router: thompson, normalizer: RewardNormalizer(configuration.normalizer),
       generator: PhiloxGenerator(seed: configuration.firstSeed, stream: "saved-router"), encoder: inputs.encoderName,
-      transform: inputs.transform
+      transform: inputs.transform, pairs: inputs.learntPairs
     ).save(to: folder.url.appendingPathComponent("router"))
   }
 

@@ -116,7 +116,9 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
       let folder = try replay([
         "--data", data.path, "--out", run.path + "c", "--seeds", "1", "--prior", "offline:\(router)",
       ])
-      #expect(folder.status == 0, "\(folder.errors)")
+      // A router of an earlier run has learnt from the very pairs.
+      #expect(
+        folder.status == 0 && folder.errors.contains("the router knows 60 of these 60 pairs"), "\(folder.errors)")
       let other = try replay([
         "--data", data.path, "--out", run.path + "d", "--seeds", "1", "--prior", "offline:\(router)", "--dimension",
         "64",

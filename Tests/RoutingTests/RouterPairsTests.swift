@@ -37,6 +37,15 @@ import Testing
     #expect(new.warning == nil && new.seen == 0)
   }
 
+  @Test func anOnlineRouterKnowsItsPriorsPairsToo() throws {
+    let online = RouterPairs(training: [pair(.text("o"), "x", "y")], prior: try known())
+    let overlap = online.overlap(with: [
+      pair(.text("o"), "y", "x"), pair(.text("q"), "x", "y"), pair(.text("v"), "x", "y"), pair(.text("n"), "x", "y"),
+    ])
+    #expect(overlap.trained == 2 && overlap.validated == 1 && overlap.unseen == 1)
+    #expect(RouterPairs(training: [pair(.text("o"), "x", "y")]).overlap(with: [pair(.text("q"), "x", "y")]).seen == 0)
+  }
+
   @Test func savedPairsAreTheSame() throws {
     let known = try known()
     let encoded = try JSONEncoder().encode(known)

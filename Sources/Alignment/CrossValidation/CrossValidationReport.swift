@@ -129,7 +129,7 @@ public struct CrossValidationReport: Sendable {
   /// How often each method chose each reward model, whose names are shortened.
   public var shareTable: Table {
     var table = Table([.init("method, %")] + rewardModels.map { .init(GnuplotScript.shortened($0, to: 14), .right) })
-    for row in rows where row.shares.count { $0 > 0 } > 1 {
+    for row in rows where row.shares.count(where: { $0 > 0 }) > 1 {
       table.append([row.method] + row.shares.map { String(format: "%.1f", 100 * $0) })
     }
     return table

@@ -16,6 +16,14 @@ public struct RouterPairs: Sendable, Equatable {
     prompts = Set((training.identities + validating).map(\.prompt))
   }
 
+  /// The pairs that an online router has learnt from, and those of the router that gave its prior.
+  public init(training pairs: [PreferencePair], prior: RouterPairs? = nil) {
+    let identities = pairs.map(PairIdentity.init)
+    training = Set(identities.map(\.pair)).union(prior?.training ?? [])
+    validation = prior?.validation ?? []
+    prompts = Set(identities.map(\.prompt)).union(prior?.prompts ?? [])
+  }
+
   /// How many pairs of a set are new to the router.
   public struct Overlap: Sendable, Equatable, Codable {
     public fileprivate(set) var trained = 0
