@@ -104,7 +104,7 @@ let package = Package(
       "RewardModelPoolsTests",
       ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra", "Transformers"]),
     tests(
-      "RoutingTests", ["Routing", "LinearAlgebra", "PreferenceData", "Storage", "Transformers"],
+      "RoutingTests", ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),
     tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "LinearAlgebra"]),

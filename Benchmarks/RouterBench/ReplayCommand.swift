@@ -18,6 +18,7 @@ struct Replay: AsyncParsableCommand {
         router-bench replay --data judgebench --out runs/first
         router-bench replay --data judgebench --arms 4-5 --seeds 5 --out runs/sub-pools
         router-bench replay --data judgebench --reward noisy:0.2 --delay 32 --out runs/noisy
+        router-bench replay --data judgebench --prior laplace --out runs/laplace
         router-bench replay --data judgebench --prior offline:0.3 --out runs/prior
         router-bench replay --data judgebench --prior routers/hashed --sweep prior-variance --out runs/sweep
         router-bench replay --data judgebench --encoder all-MiniLM-L6-v2 --out runs/minilm
@@ -48,9 +49,10 @@ struct Replay: AsyncParsableCommand {
   var normalizer: RewardNormalizer.Method = .none
   @Option(
     help: """
-      none; offline:F, prior means from a fraction F of the pairs with all models' judgements, which are then not replayed, and beside \
-      them whole posteriors of the same pairs (thompson-laplace); offline:DIR or DIR, from a router saved by an earlier run, or trained \
-      by bayesrouter train: contexts are then its h, as they are, and prior means its E_bt.
+      none; laplace or laplace:F, from a Bayesian fit of each model's correctness on a fraction F (0.3) of the pairs, which are then not \
+      replayed, its variances by the evidence: mean and covariance (thompson-laplace), means alone (thompson-prior, offline-only); \
+      offline:F, the same with prior means fitted at sigma_w^2 and sigma^2; DIR or offline:DIR, from a router saved by an earlier run, or \
+      trained by bayesrouter train: contexts are then its h, as they are, and prior means its E_bt.
       """)
   var prior: ReplayPrior = .none
   @Option(
@@ -138,6 +140,7 @@ struct Replay: AsyncParsableCommand {
     let inputs = try ReplayInputs(self)
     let folder = try RunFolder(
       at: URL(fileURLWithPath: out), configuration: RunConfiguration(command: self, inputs: inputs))
+    for warning in inputs.warnings { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
     let output = ReplayOutput(folder: folder, inputs: inputs, configuration: configuration)
 
     if let sweep {
@@ -184,12 +187,32 @@ struct ArmRange: ExpressibleByArgument, Sendable {
 /// Where the prior means of `thompson-prior` come from.
 enum ReplayPrior: ExpressibleByArgument, Sendable, Equatable {
   case none
+  /// Prior means fitted at the settings' variances on this fraction of the pairs.
   case fraction(Double)
+  /// Whole posteriors by the evidence on this fraction of the pairs.
+  case laplace(Double)
   case folder(String)
+
+  /// The part of the pairs that gives the prior and is not replayed; nil where none does.
+  var fraction: Double? {
+    switch self {
+    case .fraction(let fraction), .laplace(let fraction): fraction
+    case .none, .folder: nil
+    }
+  }
 
   init?(argument: String) {
     if argument == "none" {
       self = .none
+      return
+    }
+    if argument == "laplace" {
+      self = .laplace(0.3)
+      return
+    }
+    if argument.hasPrefix("laplace:") {
+      guard let fraction = Double(argument.dropFirst("laplace:".count)) else { return nil }
+      self = .laplace(fraction)
       return
     }
     guard argument.hasPrefix("offline:") else {

@@ -26,11 +26,15 @@ struct ReplayInputs {
   let pools: [[Int]]
   private let savedRouter: RouterState?
   private let offlineRouter: OfflineRouter?
+  /// What the prior's router was trained on, where it says so.
+  private let priorPairs: RouterPairs?
   private let methodNames: [String]
   private let costMethods: [ReplayMethod]
   let prices: [Double]?
   private let prior: ReplayPrior
   let sweep: ReplaySweep?
+  /// What to know before believing the figures.
+  let warnings: [String]
 
   init(_ command: Replay) throws {
     dataset = try command.source.load(
@@ -44,7 +48,7 @@ struct ReplayInputs {
     costMethods = command.cost.methods
 
     let given = command.methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    let hasPairs = if case .fraction = command.prior { true } else { false }
+    let hasPairs = command.prior.fraction != nil
     methodNames =
       given
       ?? ReplayMethod.names.filter {
@@ -58,13 +62,14 @@ struct ReplayInputs {
       throw ValidationError("--methods \(name) needs --prior")
     }
     guard hasPairs || !methodNames.contains("thompson-laplace") else {
-      throw ValidationError("--methods thompson-laplace needs --prior offline:F, with a fraction F of the pairs")
+      throw ValidationError(
+        "--methods thompson-laplace needs --prior laplace or offline:F, with a fraction F of the pairs")
     }
     sweep = command.sweep
     guard sweep == nil || command.prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
     guard sweep == nil || pools.count == 1 else { throw ValidationError("--sweep takes one pool: leave --arms away") }
 
-    let checkpoint = try command.encoder.map {
+    let checkpoint = try (command.encoder ?? Self.encoderFolder(of: command.prior)).map {
       try DialogueEncoder(
         folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut,
         template: command.template)
@@ -75,7 +80,7 @@ struct ReplayInputs {
     switch command.prior {
     case .none:
       (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (everyPair, [], nil, nil)
-    case .fraction(let fraction):
+    case .fraction(let fraction), .laplace(let fraction):
       var generator = PhiloxGenerator(seed: command.seed, stream: "offline-split")
       let split = try PromptGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
       (onlinePairs, offlinePairs, savedRouter, offlineRouter) = (split.training, split.heldOut, nil, nil)
@@ -91,9 +96,13 @@ struct ReplayInputs {
       }
       (onlinePairs, offlinePairs) = (everyPair, [])
     }
+    let online = dataset.selecting(pairs: onlinePairs)
+    self.online = online
+    priorPairs = offlineRouter.map { $0.training?.pairs } ?? savedRouter?.pairs
+    let hasRouter = offlineRouter != nil || savedRouter != nil
+    warnings = hasRouter ? Self.warnings(knowing: priorPairs, replaying: online.pairs) : []
     // A router that learns behind an offline one is worth nothing behind its encoder alone.
     encoderName = offlineRouter.map { "\(ownName) behind router \($0.fingerprint)" } ?? ownName
-    online = dataset.selecting(pairs: onlinePairs)
 
     let encoded: Matrix<Double>
     (encoded, encoding) = try Self.encoded(dataset.pairs, by: encoder, offlineRouter)
@@ -109,6 +118,22 @@ struct ReplayInputs {
     }
     contexts = try transform.apply(encoded)
   }
+
+  private static func warnings(knowing known: RouterPairs?, replaying pairs: [PreferencePair]) -> [String] {
+    guard let known else {
+      return ["the prior's router does not say which pairs it was trained on: figures on those would be of memory"]
+    }
+    return known.overlap(with: pairs).warning.map { ["--prior: \($0)"] } ?? []
+  }
+
+  /// Of the encoder that was trained along with the prior's router.
+  private static func encoderFolder(of prior: ReplayPrior) -> String? {
+    guard case .folder(let path) = prior else { return nil }
+    return OfflineRouter.encoderFolder(URL(fileURLWithPath: path))?.path
+  }
+
+  /// All pairs that a router saved at the end may have learnt from.
+  var learntPairs: RouterPairs { RouterPairs(training: dataset.pairs, prior: priorPairs) }
 
   private static func needsPrior(_ name: String) -> Bool {
     ReplayMethod.named(name, armCount: 1)?.contains { $0.needsPrior } ?? false
@@ -167,19 +192,21 @@ struct ReplayInputs {
     let world = try ReplayWorld(
       dataset: online.selecting(arms: pool), contexts: contexts.selectingRows(onlinePairs))
     let priors = [GaussianPrior](repeating: transform.prior(variance: configuration.priorVariance), count: pool.count)
+    let posteriors =
+      try offlinePairs.isEmpty
+      ? nil
+      : offlinePosteriors(
+        dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
+        contexts: contexts.selectingRows(offlinePairs), prior: transform.prior(variance: 1))
     return try ReplayStudy(
       world: world, configuration: configuration, priors: priors,
-      offlinePriors: try offlineMeans(pool: pool, priors: priors, configuration: configuration),
-      offlinePosteriors: try offlinePairs.isEmpty
-        ? nil
-        : offlinePosteriors(
-          dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
-          contexts: contexts.selectingRows(offlinePairs), prior: transform.prior(variance: 1)),
-      prices: prices.map { prices in pool.map { prices[$0] } })
+      offlinePriors: try offlineMeans(
+        pool: pool, priors: priors, posteriors: posteriors ?? [], configuration: configuration),
+      offlinePosteriors: posteriors, prices: prices.map { prices in pool.map { prices[$0] } })
   }
 
   private func offlineMeans(
-    pool: [Int], priors: [GaussianPrior], configuration: ReplayConfiguration
+    pool: [Int], priors: [GaussianPrior], posteriors: [LinearGaussianPosterior], configuration: ReplayConfiguration
   ) throws -> [GaussianPrior]? {
     switch prior {
     case .none:
@@ -189,6 +216,8 @@ struct ReplayInputs {
         dataset: dataset.selecting(arms: pool).selecting(pairs: offlinePairs),
         contexts: contexts.selectingRows(offlinePairs), priors: priors,
         noiseVariance: configuration.router.noiseVariance)
+    case .laplace:
+      return zip(posteriors, priors).map { GaussianPrior(mean: $0.mean, variance: $1.variance) }
     case .folder:
       let (names, means) = savedMeans
       return try zip(pool, priors).map { index, prior in
@@ -243,6 +272,7 @@ struct RunConfiguration: Encodable {
       switch command.prior {
       case .none: "none"
       case .fraction(let fraction): "offline:\(fraction)"
+      case .laplace(let fraction): "laplace:\(fraction)"
       case .folder(let path): "offline:\(path)"
       }
     sweep = command.sweep?.rawValue

@@ -58,7 +58,7 @@ struct ReplayOutput {
     try RouterState(
       router: thompson, normalizer: RewardNormalizer(configuration.normalizer),
       generator: PhiloxGenerator(seed: configuration.firstSeed, stream: "saved-router"), encoder: inputs.encoderName,
-      transform: inputs.transform
+      transform: inputs.transform, pairs: inputs.learntPairs
     ).save(to: folder.url.appendingPathComponent("router"))
   }
 
@@ -77,11 +77,16 @@ struct ReplayOutput {
       to: "table.md")
     try folder.write(text: reports.map(\.fullTable.csv).joined(separator: "\r\n"), to: "table.csv")
     if results.count == 1 { try folder.write(text: ArmShares(results[0]).table.csv, to: "shares.csv") }
+    let summaries = reports.map { report in
+      var summary = report.summary
+      summary.warnings = inputs.warnings
+      return summary
+    }
     // Last: a folder with a summary is complete.
-    if reports.count == 1 {
-      try folder.write(reports[0].summary, to: "summary.json")
+    if summaries.count == 1 {
+      try folder.write(summaries[0], to: "summary.json")
     } else {
-      try folder.write(["by_pool_size": reports.map(\.summary)], to: "summary.json")
+      try folder.write(["by_pool_size": summaries], to: "summary.json")
     }
 
     if json {
@@ -94,6 +99,7 @@ struct ReplayOutput {
       print(report.terminalTable.terminal())
     }
     print(legend(reports[0]))
+    for warning in inputs.warnings { print("Warning: \(warning).") }
     if results.count == 1, let shares = ArmShares(results[0]).terminalTable {
       print("\nShare of each reward model, % of the pairs of a domain (\(shares.method)):\n")
       print(shares.table.terminal())

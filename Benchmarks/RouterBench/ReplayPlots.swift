@@ -22,13 +22,7 @@ struct ReplayPlots {
     where !outcome.traces.isEmpty && ["thompson", "thompson-prior", "thompson-laplace"].contains(outcome.title) {
       plots.append(("arm-shares-\(outcome.title)", armShares(outcome)))
     }
-    return plots.map { name, plot in
-      do {
-        return try plot.render(to: folder, name: name).description
-      } catch {
-        return "warning: \(error)"
-      }
-    }
+    return plots.map { name, plot in plot.drawn(to: folder, name: name) }
   }
 
   /// Cumulative regret against a right label wherever some model is right: the mean over seeds with the band of 10 to 90 %, and for

@@ -12,13 +12,7 @@ struct ScalingPlots {
   /// Draws into the run folder; what was drawn, or why it was not.
   func render(to folder: URL) -> [String] {
     let plots: [(name: String, plot: LinePlot)] = [("wall-time", wallTime), ("calls", calls), ("pareto", pareto)]
-    return plots.filter { !$0.plot.series.isEmpty }.map { name, plot in
-      do {
-        return try plot.render(to: folder, name: name).description
-      } catch {
-        return "warning: \(error)"
-      }
-    }
+    return plots.filter { !$0.plot.series.isEmpty }.map { name, plot in plot.drawn(to: folder, name: name) }
   }
 
   /// Measured means as points on their lines; the fits dashed.

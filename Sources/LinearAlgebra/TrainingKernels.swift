@@ -61,6 +61,14 @@ public func squareSum(_ x: [Float], threads: Int) -> Double {
   return sums.reduce(0, +)
 }
 
+/// x = 0.
+public func clear(_ x: inout [Float], threads: Int) {
+  x.withUnsafeMutableBufferPointer { x in
+    let values = Address(x)
+    forEachPart(of: x.count, threads: threads) { _, part in values[part].update(repeating: 0, count: part.count) }
+  }
+}
+
 /// y += share (x - y), the same for any number of threads and on any CPU.
 public func blend(_ x: [Float], share: Double, into y: inout [Float], threads: Int) {
   precondition(x.count == y.count, "blend: \(x.count) values into \(y.count)")

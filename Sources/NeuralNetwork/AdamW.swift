@@ -26,15 +26,16 @@ extension Parameter {
 ///     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 ///     w = (1 - rate decay) w - rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 ///
-/// The state is m and v, as long as the parameters, and t. Steps are the same to the bit for any number of threads and on
-/// any CPU, and run at the speed of memory.
+/// The state is m and v, as long as the trained parameters, and t. Steps are the same to the bit for any number of threads
+/// and on any CPU, and run at the speed of memory.
 ///
 /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization" (arXiv 1711.05101), algorithm 2.
-public struct AdamW: Sendable {
+public struct AdamW: Sendable, Equatable {
   /// What is fixed for a parameter when the optimizer is made.
-  private struct Slot: Sendable {
+  private struct Slot: Sendable, Equatable {
     let name: String
     let shape: [Int]
+    let isTrained: Bool
     let learningRate: Double
     let weightDecay: Double
   }
@@ -45,36 +46,42 @@ public struct AdamW: Sendable {
   /// Steps that were taken.
   public private(set) var stepCount = 0
   private let slots: [Slot]
+  /// Of a parameter that is not trained, empty; `second` likewise.
   private var first: [[Float]]
   private var second: [[Float]]
 
   /// - Parameters:
   ///   - group: of each parameter, by its index in `groups`.
+  ///   - isTrained: one for each parameter; nil where all are. The others have no state, and no step touches them.
   ///   - decays: whether the group's weight decay applies to a parameter.
   public init(
-    _ parameters: [Parameter], groups: [ParameterGroup], beta1: Double = 0.9, beta2: Double = 0.999,
-    epsilon: Double = 1e-8, group: (Parameter) -> Int = { _ in 0 },
+    _ parameters: [Parameter], groups: [ParameterGroup], isTrained: [Bool]? = nil, beta1: Double = 0.9,
+    beta2: Double = 0.999, epsilon: Double = 1e-8, group: (Parameter) -> Int = { _ in 0 },
     decays: (Parameter) -> Bool = \.usuallyDecays
   ) {
+    let isTrained = isTrained ?? [Bool](repeating: true, count: parameters.count)
+    precondition(
+      isTrained.count == parameters.count, "isTrained says \(isTrained.count) of \(parameters.count) parameters")
     precondition(0 <= beta1 && beta1 < 1 && 0 <= beta2 && beta2 < 1, "betas \(beta1) and \(beta2) are not in 0..<1")
     precondition(epsilon >= 0, "epsilon \(epsilon) is negative")
     self.beta1 = beta1
     self.beta2 = beta2
     self.epsilon = epsilon
-    slots = parameters.map { parameter in
+    slots = zip(parameters, isTrained).map { parameter, isTrained in
       let group = groups[group(parameter)]
       return Slot(
-        name: parameter.name, shape: parameter.shape, learningRate: group.learningRate,
+        name: parameter.name, shape: parameter.shape, isTrained: isTrained, learningRate: group.learningRate,
         weightDecay: decays(parameter) ? group.weightDecay : 0)
     }
-    first = parameters.map { [Float](repeating: 0, count: $0.values.count) }
+    first = zip(parameters, isTrained).map { [Float](repeating: 0, count: $1 ? $0.values.count : 0) }
     second = first
   }
 
   /// One step, in place.
   ///
   /// - Parameters:
-  ///   - parameters: those that the optimizer was made for, in their order; `gradients` likewise.
+  ///   - parameters: those that the optimizer was made for, in their order; `gradients` likewise, empty where a parameter is
+  ///     not trained.
   ///   - rateFactor: multiplies each group's learning rate; see `LearningRateSchedule`.
   ///   - gradientFactor: multiplies each gradient; see `clippingFactor`.
   public mutating func step(
@@ -87,6 +94,10 @@ public struct AdamW: Sendable {
     stepCount += 1
     for (i, slot) in slots.enumerated() {
       precondition(parameters[i].name == slot.name, "parameter \(i) was \(slot.name), now it is \(parameters[i].name)")
+      guard slot.isTrained else {
+        precondition(gradients[i].isEmpty, "a gradient of \(slot.name), which is not trained")
+        continue
+      }
       AdamWStep(
         number: stepCount, learningRate: slot.learningRate * rateFactor, weightDecay: slot.weightDecay, beta1: beta1,
         beta2: beta2, epsilon: epsilon, gradientFactor: gradientFactor
@@ -98,10 +109,10 @@ public struct AdamW: Sendable {
   private static let firstPrefix = "exp_avg."
   private static let secondPrefix = "exp_avg_sq."
 
-  /// m and v as named arrays (`exp_avg.NAME`, `exp_avg_sq.NAME`, PyTorch's words), which with `stepCount` are all there is
-  /// to save.
+  /// m and v of the trained parameters as named arrays (`exp_avg.NAME`, `exp_avg_sq.NAME`, PyTorch's words), which with
+  /// `stepCount` are all there is to save.
   public var state: [Parameter] {
-    slots.indices.flatMap { i in
+    slots.indices.filter { slots[$0].isTrained }.flatMap { i in
       [
         Parameter(name: Self.firstPrefix + slots[i].name, shape: slots[i].shape, values: first[i]),
         Parameter(name: Self.secondPrefix + slots[i].name, shape: slots[i].shape, values: second[i]),
@@ -130,8 +141,8 @@ public struct AdamW: Sendable {
     }
     var moments: (first: [[Float]], second: [[Float]]) = ([], [])
     for slot in slots {
-      moments.first.append(try take(Self.firstPrefix + slot.name, slot.shape))
-      moments.second.append(try take(Self.secondPrefix + slot.name, slot.shape))
+      moments.first.append(slot.isTrained ? try take(Self.firstPrefix + slot.name, slot.shape) : [])
+      moments.second.append(slot.isTrained ? try take(Self.secondPrefix + slot.name, slot.shape) : [])
     }
     if let name = left.keys.min() { throw .optimizerState(tensor: name, problem: "belongs to no parameter") }
     (first, second) = moments

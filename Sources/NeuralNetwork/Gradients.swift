@@ -3,7 +3,7 @@ import LinearAlgebra
 /// The norm of all gradients together, sqrt(sum g^2), summed in Double; the same for any number of threads.
 ///
 /// - Parameters:
-///   - parameters: whose gradients these are, in their order.
+///   - parameters: whose gradients these are, in their order; empty arrays, of what is not trained, add nothing.
 ///   - step: counted from 1; `batch`: ids of what the gradients were computed from. Both for the error's text.
 /// - Throws: `NeuralNetworkError.notFiniteGradient` for the first element that is NaN or infinite.
 /// - Complexity: one pass over memory.
@@ -23,6 +23,11 @@ public func gradientNorm(
     total += sum
   }
   return total.squareRoot()
+}
+
+/// Sets all gradients to 0 in the memory that they have.
+public func clear(_ gradients: inout [[Float]], threads: Int = BLASRuntime.usableThreads) {
+  for i in gradients.indices { LinearAlgebra.clear(&gradients[i], threads: threads) }
 }
 
 /// What gradients of this norm are multiplied by so that they have at most `maximum`:

@@ -25,10 +25,12 @@ public struct Linear: Sendable {
   }
 
   /// The map with weights that lie in memory: rows of W, one array after another.
-  public init(training parts: [[Float]], bias: [Float]?, inputs: Int) {
+  ///
+  /// - Parameter memory: what the weights are packed into; nil for new memory.
+  public init(training parts: [[Float]], bias: [Float]?, inputs: Int, memory: PackedMemory? = nil) {
     self.init(
-      weight: PackedMatrix(parts, inputs: inputs), bias: bias,
-      transposed: PackedMatrix(transposing: parts, columns: inputs))
+      weight: PackedMatrix(parts, inputs: inputs, memory: memory), bias: bias,
+      transposed: PackedMatrix(transposing: parts, columns: inputs, memory: memory))
   }
 
   public var inputs: Int { weight.inputs }

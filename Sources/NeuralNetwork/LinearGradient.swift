@@ -12,6 +12,12 @@ public struct LinearGradient: Sendable {
     bias = linear.bias == nil ? nil : RowBuffer(rows: 1, columns: linear.outputs)
   }
 
+  /// Of a map without biases.
+  public init(outputs: Int, inputs: Int) {
+    weight = RowBuffer(rows: outputs, columns: inputs)
+    bias = nil
+  }
+
   /// What a map took and what the gradient by its result is, rows by rows.
   public struct Job: Sendable {
     public let gradient: RowBlock
@@ -28,15 +34,25 @@ public struct LinearGradient: Sendable {
   /// Outputs that a thread takes at a time: enough to pay for the BLAS's copy of x, few enough to share out a layer.
   private static let outputsAtATime = 384
 
+  /// Some outputs of a job, for one thread.
+  private struct Piece: Sendable {
+    let job: Job
+    let outputs: Range<Int>
+
+    var cost: Int { job.x.rows * job.x.columns * outputs.count }
+  }
+
   /// Computes the gradients of several maps, replacing what their memory held. The bits do not depend on the threads.
   public static func compute(_ jobs: [Job], workers: Int) {
-    let pieces = jobs.flatMap { job in
+    let cut = jobs.flatMap { job in
       let outputs = job.target.weight.rows
       let count = (outputs + outputsAtATime - 1) / outputsAtATime
-      return (0..<count).map { (job, outputs * $0 / count..<outputs * ($0 + 1) / count) }
+      return (0..<count).map { Piece(job: job, outputs: outputs * $0 / count..<outputs * ($0 + 1) / count) }
     }
+    // The largest first, so that no thread is left with a long one at the end.
+    let pieces = cut.sorted { $0.cost > $1.cost }
     concurrentForUsingBLAS(pieces.count, workers: workers) { _, index in
-      let (job, outputs) = pieces[index]
+      let (job, outputs) = (pieces[index].job, pieces[index].outputs)
       let gradient = job.gradient.columns(outputs)
       productOfTransposed(gradient, job.x, into: job.target.weight[outputs])
       guard let bias = job.target.bias?.all.columns(outputs) else { return }

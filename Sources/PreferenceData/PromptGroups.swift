@@ -27,6 +27,13 @@ public struct PromptGroups: Hashable, Sendable {
     self.groups = groups
   }
 
+  /// The number of each pair's group.
+  public var groupOfPair: [Int] {
+    var numbers = [Int](repeating: 0, count: groups.reduce(0) { $0 + $1.count })
+    for (number, pairs) in groups.enumerated() { for pair in pairs { numbers[pair] = number } }
+    return numbers
+  }
+
   /// Holds out about this fraction of the pairs.
   ///
   /// The groups are shuffled; those at the front are held out, as many as bring the number of pairs closest to

@@ -41,6 +41,15 @@ extension Plot {
     return PlotFiles(script: scriptFile, svg: svg, png: png)
   }
 
+  /// As `render`, in words: what was drawn, or why it was not. For a run whose numbers outlive a gnuplot that fails.
+  public func drawn(to folder: URL, name: String) -> String {
+    do {
+      return try render(to: folder, name: name).description
+    } catch {
+      return "warning: \(error)"
+    }
+  }
+
   /// Has gnuplot draw in a hidden folder beside the script, as it writes an image bit by bit, and takes the whole images.
   private static func draw(_ script: URL, _ images: [URL], with program: Gnuplot) throws(ReportingError) {
     let scratch = script.deletingLastPathComponent().appendingPathComponent(

@@ -38,6 +38,9 @@ struct CheckpointLayout: Sendable {
   private(set) var packings: [Packing] = []
   /// What stands before a layer's own key, e.g. `model.` where a head stands beside the model.
   let prefix: String
+  /// The settings as they are meant here: in a published router's checkpoint the encoder has no head of its own, whatever the
+  /// config.json of its base model says.
+  let configuration: TransformerConfiguration
   private var needOfName: [String: Need] = [:]
 
   /// - Parameter found: the shapes of the checkpoint's tensors. They decide about the prefix, about the older names of
@@ -52,11 +55,17 @@ struct CheckpointLayout: Sendable {
     self.init(configuration, layers: configuration.numHiddenLayers, [:])
   }
 
+  /// What stands before the encoder's keys in the checkpoint of a published router.
+  static let routerPrefix = "backbone."
+
   private init(_ configuration: TransformerConfiguration, layers: Int, _ found: [String: [Int]]) {
     let isBERT = configuration.modelType == .bert
     let stem = isBERT ? "encoder.layer." : "layers."
-    let prefixes = isBERT ? ["bert.", ""] : ["model.", ""]
+    let prefixes = [isBERT ? "bert." : "model.", Self.routerPrefix, ""]
     prefix = prefixes.first { prefix in found.keys.contains { $0.hasPrefix(prefix + stem) } } ?? prefixes[0]
+    var configuration = configuration
+    if prefix == Self.routerPrefix { (configuration.head, configuration.valueHead) = (.none, nil) }
+    self.configuration = configuration
     if isBERT {
       addEncoder(configuration, layers: layers, found)
     } else {

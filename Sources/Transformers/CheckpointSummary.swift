@@ -87,14 +87,14 @@ public struct CheckpointSummary: Sendable {
     checkedValues = checkingValues
     let survey = ConfigurationSurvey(folder: folder)
     settings = survey.settings
-    configuration = survey.configuration
     pooling = survey.pooling
     let weights = WeightFiles(folder: folder)
     files = weights.files.map { ($0.file.path as NSString).lastPathComponent }
     var problems = survey.problems + weights.problems
     var warnings: [String] = []
 
-    let layout = configuration.map { CheckpointLayout($0, found: weights.tensors.mapValues(\.shape)) }
+    let layout = survey.configuration.map { CheckpointLayout($0, found: weights.tensors.mapValues(\.shape)) }
+    configuration = layout?.configuration
     var counts: [CheckpointLayout.Part: Int] = [:]
     for need in layout?.needs ?? [] where !weights.files.isEmpty {
       do {

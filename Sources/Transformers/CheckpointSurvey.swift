@@ -93,6 +93,7 @@ extension CheckpointSummary {
   static func reason(_ name: String, _ configuration: TransformerConfiguration, prefix: String) -> String? {
     if name.hasSuffix(".rotary_emb.inv_freq") { return "rotary frequencies follow from config.json" }
     if name.hasSuffix("embeddings.position_ids") { return "positions count from 0" }
+    if prefix == CheckpointLayout.routerPrefix, !name.hasPrefix(prefix) { return "a router's heads are read apart" }
     if name == "lm_head.weight" {
       return configuration.head == .causalLanguageModel
         ? "tied to the embedding" : "\(configuration.architecture) has no language-model head"

@@ -3,10 +3,8 @@ import NeuralNetwork
 import Storage
 
 extension TransformerModel {
-  /// - Parameter kept: the first layers, which are taken as they are.
   static func bert(
-    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling,
-    kept: [EncoderBlock] = []
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling
   ) throws -> TransformerModel {
     func norm(_ key: String) throws -> LayerNorm {
       let isOld = reader.needs(key + ".gamma")
@@ -20,8 +18,7 @@ extension TransformerModel {
         positions: try reader.matrix("embeddings.position_embeddings.weight"),
         types: try reader.matrix("embeddings.token_type_embeddings.weight"), norm: try norm("embeddings.LayerNorm")))
     let blocks =
-      try kept
-      + (kept.count..<configuration.numHiddenLayers).map { layer in
+      try (0..<configuration.numHiddenLayers).map { layer in
         let key = "encoder.layer.\(layer)."
         let attention = SelfAttention(
           heads: configuration.numAttentionHeads, keyValueHeads: configuration.numAttentionHeads,

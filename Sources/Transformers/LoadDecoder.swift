@@ -4,7 +4,8 @@ import NeuralNetwork
 import Storage
 
 extension TransformerModel {
-  /// Loads a checkpoint folder as Hugging Face lays it out: `config.json` and `model.safetensors` or its shards.
+  /// Loads a checkpoint folder as Hugging Face lays it out: `config.json` and `model.safetensors` or its shards. From a
+  /// published router's checkpoint, whose tensors are named `backbone.…`, it loads the encoder.
   ///
   /// Matrices are packed in parallel and their pages of the file handed back, so that the peak is the packed weights; token
   /// embeddings stay mapped.
@@ -13,21 +14,20 @@ extension TransformerModel {
   ///   infinite weights unless allowed.
   public init(folder: URL, precision: Precision = .float32, allowsNonFinite: Bool = false) throws {
     guard precision.isSupported else { throw TransformersError.unsupportedPrecision(precision.rawValue) }
-    let configuration = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
+    let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
     let tensors = try CheckpointTensors(folder: folder)
-    let pooling = try Pooling(folder: folder, isCausal: configuration.isCausal)
+    let pooling = try Pooling(folder: folder, isCausal: settings.isCausal)
     let reader = try CheckpointReader(
-      tensors, configuration, folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
+      tensors, settings, folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
+    let configuration = reader.layout.configuration
     switch configuration.modelType {
     case .bert: self = try .bert(reader, configuration, pooling)
     case .llama, .mistral, .qwen2, .qwen3: self = try .decoder(reader, configuration, pooling)
     }
   }
 
-  /// - Parameter kept: the first layers, which are taken as they are.
   static func decoder(
-    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling,
-    kept: [DecoderBlock] = []
+    _ reader: some WeightReader, _ configuration: TransformerConfiguration, _ pooling: Pooling
   ) throws -> TransformerModel {
     let epsilon = Float(configuration.normEps)
     func norm(_ key: String) throws -> RMSNorm {
@@ -35,8 +35,7 @@ extension TransformerModel {
     }
     let tokens = try reader.embedding("embed_tokens.weight")
     let blocks =
-      try kept
-      + (kept.count..<configuration.numHiddenLayers).map { layer in
+      try (0..<configuration.numHiddenLayers).map { layer in
         let key = "layers.\(layer)."
         let attention = try decoderAttention(reader, configuration, key: key + "self_attn.")
         let feedForward = GatedFeedForward(

@@ -1,12 +1,18 @@
 import LinearAlgebra
 import NeuralNetwork
 
-/// Makes layers of parameters that are in memory, the trained ones ready for their backward pass.
+/// Makes layers of parameters that are in memory, those within the backward pass ready for it. Low-rank updates are part of
+/// the weights then.
 struct ParameterReader: WeightReader {
   let parameters: [Parameter]
   let index: [String: Int]
-  let isTrained: [Bool]
+  let adapted: [Int: AdaptedWeight]
+  /// The weights that the backward pass goes through.
+  let passed: Set<Int>
+  /// Maps that have not changed, by the place of their first weight.
+  let kept: [Int: Linear]
   let folder: String
+  let memory: PackedMemory
   var prefix: String
   let precision = Precision.float32
 
@@ -20,10 +26,11 @@ struct ParameterReader: WeightReader {
 
   func linear(_ keys: [String]) throws -> Linear {
     let places = keys.map { place($0 + ".weight") }
-    let weights = places.map { parameters[$0].values }
+    if let linear = kept[places[0]] { return linear }
+    let weights = places.map { adapted[$0]?.merged(into: parameters[$0], of: parameters) ?? parameters[$0].values }
     let inputs = parameters[places[0]].shape[1]
     let bias = needs(keys[0] + ".bias") ? try keys.flatMap { try vector($0 + ".bias") } : nil
-    if isTrained[places[0]] { return Linear(training: weights, bias: bias, inputs: inputs) }
+    if passed.contains(places[0]) { return Linear(training: weights, bias: bias, inputs: inputs, memory: memory) }
     return Linear(weight: PackedMatrix(weights, inputs: inputs), bias: bias)
   }
 

@@ -3,14 +3,17 @@ import NeuralNetwork
 import Storage
 
 extension TrainableTransformer {
-  /// Writes the parameters as a safetensors file under their checkpoint's names, in float32 and in one step.
+  /// Writes the parameters as a safetensors file under their checkpoint's names, in float32 and in one step; low-rank
+  /// updates are merged into their weights (PEFT's `merge_and_unload`).
   ///
   /// - Throws: `StorageError`.
   public func saveWeights(to url: URL) throws {
-    let tensors = parameters.map { Safetensors.TensorDescription(name: $0.name, dtype: .f32, shape: $0.shape) }
+    let tensors = parameters.prefix(baseCount).map {
+      Safetensors.TensorDescription(name: $0.name, dtype: .f32, shape: $0.shape)
+    }
     try SafetensorsWriter.write(to: url, tensors: tensors, metadata: ["format": "pt"]) { tensor, output in
       guard let place = index[tensor.name] else { preconditionFailure("\(tensor.name) is no parameter") }
-      try output.append(parameters[place].values)
+      try output.append(merged(place))
     }
   }
 

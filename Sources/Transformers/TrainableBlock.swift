@@ -19,9 +19,10 @@ protocol TrainableBlock: TransformerBlock {
     _ x: RowBuffer, _ range: Range<Int>, keeping tape: LayerTape, into output: RowBuffer?, scratch: LayerScratch)
   /// From the gradient by the output to that by attention's result; `part` numbers the range.
   func completeBackward(_ range: Range<Int>, part: Int, _ tape: LayerTape, _ gradients: LayerGradients)
-  /// From the gradient by the projections, turned back, to that by the input.
+  /// From the gradient by the projections, turned back, to that by the input; `skip` is the gradient that reaches it past
+  /// attention, nil for none.
   func projectBackward(
-    _ x: RowBuffer, _ range: Range<Int>, part: Int, _ tape: LayerTape, _ gradients: LayerGradients)
+    _ x: RowBuffer, _ range: Range<Int>, part: Int, skip: RowBuffer?, _ tape: LayerTape, _ gradients: LayerGradients)
   /// The input of the projections as it was: `x` or what the norm made of it.
   func attentionInput(_ x: RowBuffer, _ gradients: LayerGradients) -> RowBuffer
 }
@@ -70,7 +71,7 @@ extension DecoderBlock: TrainableBlock {
   }
 
   func projectBackward(
-    _ x: RowBuffer, _ range: Range<Int>, part: Int, _ tape: LayerTape, _ gradients: LayerGradients
+    _ x: RowBuffer, _ range: Range<Int>, part: Int, skip: RowBuffer?, _ tape: LayerTape, _ gradients: LayerGradients
   ) {
     if attention.queryNorm != nil {
       let norms = gradients.norms[2...].map { $0[part..<part + 1] }
@@ -80,7 +81,7 @@ extension DecoderBlock: TrainableBlock {
     attention.projection.backward(gradients.projections[range], into: lower)
     inputNorm.forward(x[range], into: gradients.attentionInput[range])
     inputNorm.backward(
-      x[range], lower, skip: gradients.middle[range], into: lower, weightGradient: gradients.norms[0][part..<part + 1])
+      x[range], lower, skip: skip?[range], into: lower, weightGradient: gradients.norms[0][part..<part + 1])
   }
 
   func attentionInput(_ x: RowBuffer, _ gradients: LayerGradients) -> RowBuffer { gradients.attentionInput }
@@ -125,10 +126,11 @@ extension EncoderBlock: TrainableBlock {
   }
 
   func projectBackward(
-    _ x: RowBuffer, _ range: Range<Int>, part: Int, _ tape: LayerTape, _ gradients: LayerGradients
+    _ x: RowBuffer, _ range: Range<Int>, part: Int, skip: RowBuffer?, _ tape: LayerTape, _ gradients: LayerGradients
   ) {
-    gradients.lower[range].copy(gradients.middle[range])
-    attention.projection.backward(gradients.projections[range], accumulating: true, into: gradients.lower[range])
+    let lower = gradients.lower[range]
+    if let skip { lower.copy(skip[range]) }
+    attention.projection.backward(gradients.projections[range], accumulating: skip != nil, into: lower)
   }
 
   func attentionInput(_ x: RowBuffer, _ gradients: LayerGradients) -> RowBuffer { x }

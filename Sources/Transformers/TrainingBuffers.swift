@@ -46,10 +46,10 @@ struct LayerGradients: Sendable {
   let product: RowBuffer
   /// One row for each block of rows, so that threads do not meet: for each of the block's `normSizes`.
   let norms: [RowBuffer]
-  /// Of the block's four maps, over all rows.
+  /// Of the block's four maps, over all rows; none where the weights are not trained.
   let linears: [LinearGradient]
 
-  init<Block: TrainableBlock>(_ block: Block, tokens: Int, ranges: Int) {
+  init<Block: TrainableBlock>(_ block: Block, tokens: Int, ranges: Int, trainsWeights: Bool) {
     let attention = block.attention
     let hidden = attention.output.outputs
     upper = RowBuffer(rows: tokens, columns: hidden)
@@ -62,7 +62,7 @@ struct LayerGradients: Sendable {
     innerInput = RowBuffer(rows: tokens, columns: hidden)
     product = RowBuffer(rows: tokens, columns: block.linears[3].inputs)
     norms = block.normSizes.map { RowBuffer(rows: ranges, columns: $0) }
-    linears = block.linears.map { LinearGradient($0) }
+    linears = trainsWeights ? block.linears.map { LinearGradient($0) } : []
   }
 }
 
@@ -84,7 +84,8 @@ public struct TrainingScratch: Sendable {
   public init() {}
 
   mutating func reserve<Block: TrainableBlock>(
-    _ blocks: [Block], trained: Int, isCheckpointing: Bool, tokens: Int, longest: Int, ranges: Int, workers: Int
+    _ blocks: [Block], trained: Int, trainsWeights: Bool, isCheckpointing: Bool, tokens: Int, longest: Int,
+    ranges: Int, workers: Int
   ) {
     let block = blocks[0]
     let hidden = block.attention.output.outputs
@@ -100,9 +101,10 @@ public struct TrainingScratch: Sendable {
       tapes = (0..<count).map { _ in LayerTape(block, tokens: tokens) }
       self.tokens = tokens
     }
-    if trained > 0, gradients == nil || ranges > self.ranges {
+    if trained > 0, gradients == nil || ranges > self.ranges || gradients?.linears.isEmpty == trainsWeights {
       gradients = nil
-      gradients = LayerGradients(blocks[blocks.count - 1], tokens: self.tokens, ranges: ranges)
+      gradients = LayerGradients(
+        blocks[blocks.count - 1], tokens: self.tokens, ranges: ranges, trainsWeights: trainsWeights)
       self.ranges = ranges
     }
     guard layers.count < workers || longest > self.longest || !isFitting else { return }

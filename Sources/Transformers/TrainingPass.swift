@@ -40,11 +40,13 @@ extension TrainableTransformer {
     switch model.layers {
     case .decoder(let stack):
       let training = TrainingStack(
-        stack, trained: trainedLayers, isCheckpointing: isCheckpointing, batch, workers: workers, scratch: &scratch)
+        stack, trained: trainedLayers, trainsWeights: adapted.isEmpty, isCheckpointing: isCheckpointing, batch,
+        rows: rows, workers: workers, scratch: &scratch)
       return run(training, rows: rows, .decoder(training))
     case .encoder(let stack):
       let training = TrainingStack(
-        stack, trained: trainedLayers, isCheckpointing: isCheckpointing, batch, workers: workers, scratch: &scratch)
+        stack, trained: trainedLayers, trainsWeights: adapted.isEmpty, isCheckpointing: isCheckpointing, batch,
+        rows: rows, workers: workers, scratch: &scratch)
       return run(training, rows: rows, .encoder(training))
     }
   }
@@ -56,7 +58,7 @@ extension TrainableTransformer {
     model.embedding.forward(batch, into: stack.input(of: 0)[0..<batch.tokens.count])
     stack.forward()
     let residual = RowBuffer(rows: rows.count, columns: configuration.hiddenSize)
-    for (i, row) in rows.enumerated() { residual.all.copyRow(i, from: stack.output.all, row) }
+    for (i, place) in stack.places(of: rows).enumerated() { residual.all.copyRow(i, from: stack.output.all, place) }
     var states = residual
     if let norm = model.finalNorm {
       states = RowBuffer(rows: rows.count, columns: configuration.hiddenSize)
@@ -89,13 +91,19 @@ extension TrainableTransformer {
       output = RowBuffer(rows: gradient.rows, columns: gradient.columns).all
       let weights = RowBuffer(rows: 1, columns: gradient.columns)
       norm.backward(pass.residual.all, gradient, into: output, weightGradient: weights.all)
-      weights.all.add(to: &gradients[place])
+      if isTrained[place] { weights.all.add(to: &gradients[place]) }
     }
     guard trainedLayers > 0, let start = stack.scratch.gradients else { return }
-    let upper = start.upper[0..<pass.batch.tokens.count]
+    let upper = start.upper[0..<(stack.answered?.count ?? pass.batch.tokens.count)]
     upper.clear()
-    for (i, row) in pass.rows.enumerated() { upper.addRow(row, from: output, i) }
-    let end = stack.backward(start) { layer, found in add(found, of: keys[layer], to: &gradients) }
+    for (i, place) in stack.places(of: pass.rows).enumerated() { upper.addRow(place, from: output, i) }
+    let end = stack.backward(start) { layer, found, maps in
+      if adapted.isEmpty {
+        add(found, of: keys[layer], to: &gradients)
+      } else {
+        addLowRank(maps, of: keys[layer], workers: stack.workers, to: &gradients)
+      }
+    }
     if trained == .all { embeddingBackward(end, pass.batch, into: &gradients) }
   }
 

@@ -15,7 +15,12 @@ struct CrossValidate: ParsableCommand {
       The default is chosen among the others by cross-validation inside the training folds; it leaves the best single model only for a \
       gain of more than two standard errors there.
 
-      RUN receives config.json, summary.json, table.md and table.csv.
+      What a policy expects of each model is judged too: comparisons, the (winner, loser) on held-out pairs that its scores order \
+      rightly; classification, the (pair, model) whose probability lies on the right side of one half; ECE, the mean distance of \
+      probability and frequency over ten bins. The best single model expects of each what it was in the training folds.
+
+      RUN receives config.json, summary.json, table.md, table.csv and plots: reliability and forecasts (how many fall into each of its \
+      bins), and of several fractions learning-curve.
 
       EXAMPLES
         bayesrouter crossvalidate --data judgebench --encoder hashed --out runs/cv
@@ -63,7 +68,7 @@ struct CrossValidate: ParsableCommand {
     let values = fractions.split(separator: ",", omittingEmptySubsequences: false).map {
       Double($0.trimmingCharacters(in: .whitespaces))
     }
-    return values.contains(nil) ? nil : values.compactMap(\.self)
+    return values.contains(nil) ? nil : Set(values.compactMap(\.self)).sorted()
   }
 
   private var settings: CrossValidation.Configuration {
@@ -74,8 +79,11 @@ struct CrossValidate: ParsableCommand {
 
   /// The best single model comes first: differences are taken to it.
   private var policies: [any OfflinePolicy] {
-    [BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy()]
-      + [0.0, 1, 2].map { AdvantagePolicy(caution: $0) } + [LogisticPolicy(), PublishedRecipePolicy(seed: seed)]
+    [
+      BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy(), AdvantagePolicy(caution: 0),
+      AdvantagePolicy(caution: 1), AdvantagePolicy(caution: 2), LogisticPolicy(), PublishedRecipePolicy(seed: seed),
+      PublishedRecipePolicy(stopping: .evidence, seed: seed),
+    ]
   }
 
   func run() throws {
@@ -98,13 +106,17 @@ struct CrossValidate: ParsableCommand {
       "cross-validate", total: parts.count * seeds * folds * policies.count, unit: "fits")
     var generator = PhiloxGenerator(seed: seed, stream: "bootstrap")
     var points: [Point] = []
+    var outcomes: [(fraction: Double, outcomes: [CrossValidation.Outcome])] = []
     for (part, validation) in zip(parts, validations) {
-      let outcomes = try validation.run(policies) { bar.advance() }
+      outcomes.append((part, try validation.run(policies) { bar.advance() }))
       points.append(
-        Point(fraction: part, report: CrossValidationReport(outcomes, dataset: dataset, using: &generator)))
+        Point(
+          fraction: part,
+          report: CrossValidationReport(outcomes[outcomes.count - 1].outcomes, dataset: dataset, using: &generator)))
     }
     bar.finish()
-    try finish(points, folder)
+    let curve = outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, using: &generator) : nil
+    try finish(points, curve, folder)
   }
 
   private func contexts(of pairs: [PreferencePair]) throws -> Matrix<Double> {
@@ -140,28 +152,36 @@ struct CrossValidate: ParsableCommand {
     let disagreementPairs: Int
     let rewardModels: [String]
     let parts: [Part]
+    let learningCurve: LearningCurve?
 
     enum CodingKeys: String, CodingKey {
       case pairs, parts
+      case learningCurve = "learning_curve"
       case disagreementPairs = "disagreement_pairs"
       case rewardModels = "reward_models"
     }
   }
 
-  private func finish(_ points: [Point], _ folder: RunFolder) throws {
+  private func finish(_ points: [Point], _ curve: LearningCurve?, _ folder: RunFolder) throws {
     func heading(_ point: Point) -> String {
       point.fraction == 1 ? "Fitted on all training prompts" : "Fitted on \(point.fraction) of the training prompts"
     }
     let report = points[points.count - 1].report
     try folder.write(
       text: points.map { "\(heading($0))\n\n\($0.report.table.markdown)" }.joined(separator: "\n")
-        + "\nBy domain\n\n\(report.domainTable.markdown)\nShares\n\n\(report.shareTable.markdown)", to: "table.md")
+        + "\nBy domain\n\n\(report.domainTable.markdown)\nShares\n\n\(report.shareTable.markdown)"
+        + "\nCalibration\n\n\(report.calibrationTable.markdown)"
+        + (curve.map { "\nLearning curve\n\n\($0.table.markdown)\n\($0.verdict)\n" } ?? ""), to: "table.md")
     try folder.write(text: points.map(\.report.table.csv).joined(separator: "\r\n"), to: "table.csv")
+    let plots = [
+      ("reliability", report.reliabilityPlot), ("forecasts", report.forecastPlot), ("learning-curve", curve?.plot),
+    ].compactMap { name, plot in plot?.drawn(to: folder.url, name: name) }
     // Last: a folder with a summary is complete.
     try folder.write(
       Summary(
         pairs: report.pairCounts[0], disagreementPairs: report.pairCounts[2], rewardModels: report.rewardModels,
-        parts: points.map { .init(fraction: $0.fraction, methods: $0.report.rows) }), to: "summary.json")
+        parts: points.map { .init(fraction: $0.fraction, methods: $0.report.rows) }, learningCurve: curve),
+      to: "summary.json")
     if json {
       print(try String(contentsOf: folder.url.appendingPathComponent("summary.json"), encoding: .utf8), terminator: "")
       return
@@ -170,15 +190,20 @@ struct CrossValidate: ParsableCommand {
       "\(report.pairCounts[0]) pairs, \(report.pairCounts[1]) that some model gets right, \(report.pairCounts[2]) in the "
         + "disagreement set; \(report.rewardModels.count) reward models; context \(encoder); \(folds) folds by prompt, \(seeds) "
         + "seeds from \(seed); \(Machine.current.summary)")
-    for point in points { print("\n\(heading(point))\n\n\(point.report.table.terminal())") }
+    // The others' tables are in table.md, and what they come to in the curve.
+    print("\n\(heading(points[points.count - 1]))\n\n\(report.table.terminal())")
     print("\nAccuracy by domain\n\n\(report.domainTable.terminal())")
     print("\nHow often each reward model was chosen\n\n\(report.shareTable.terminal())")
+    print("\nWhat was expected of each reward model\n\n\(report.calibrationTable.terminal())")
+    if let curve {
+      print("\nAccuracy by the part of the training prompts\n\n\(curve.table.terminal())\n\n\(curve.verdict)")
+    }
     print(
       """
 
       Accuracy in % with 95 % paired bootstrap intervals over prompts (\(report.resamples) resamples). A difference whose interval \
       holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise.
-      Run folder \(folder.url.path)
+      Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))
       """)
   }
 }

@@ -11,9 +11,13 @@ struct Evaluate: ParsableCommand {
       right, and over the disagreement set, with 95 % paired bootstrap intervals over prompts. The best single model is named by the very \
       labels that it is judged by, as is the oracle. Pairs without label are left out.
 
+      A router remembers by hashes which pairs it was trained and validated on. Where they are among those given, this is said, and a row \
+      of its own has its accuracy on the pairs of other prompts; --unseen judges everything on those alone.
+
       EXAMPLES
         bayesrouter evaluate --router routers/hashed --data judgebench
         bayesrouter evaluate --router routers/minilm --data judgebench --encoder all-MiniLM-L6-v2 --json
+        bayesrouter evaluate --router routers/hashed --data more-pairs --unseen
       """)
 
   @Option(name: .long, help: "The router's folder, or that of the training run.")
@@ -22,10 +26,18 @@ struct Evaluate: ParsableCommand {
   @Option(name: .long, help: "The dataset folder: pairs.jsonl, scores.jsonl, rms.json.")
   var data: String
 
-  @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features.")
+  @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features or an encoder trained along.")
   var encoder: String?
 
   @OptionGroup var encoding: PairEncoderOptions
+
+  @Option(
+    name: .long,
+    help: "A run folder for config.json, summary.json, table.txt and plots of the calibration; must not exist.")
+  var out: String?
+
+  @Flag(name: .long, help: "Leave out pairs whose prompts the router was trained or validated on.")
+  var unseen = false
 
   @Option(name: .long, help: "Seed of the bootstrap.")
   var seed: UInt64 = 1
@@ -37,23 +49,67 @@ struct Evaluate: ParsableCommand {
     let saved = try OfflineRouter(folder: URL(fileURLWithPath: router))
     let frozen = try frozenEncoder(behind: saved)
     let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: frozen.name)
+    let known = router.training?.pairs
     // By name, so that a dataset with more models, or in another order, serves too.
-    let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels)
+    let dataset = try selected(
+      try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels), known)
     var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
     let evaluation = try RouterEvaluation(
-      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, using: &generator)
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      print(String(decoding: try encoder.encode(evaluation), as: UTF8.self))
-    } else {
-      print(evaluation.text)
+      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, known: known, using: &generator)
+    let warning =
+      known == nil
+      ? "the router does not say which pairs it was trained on: figures on those would be of memory"
+      : evaluation.overlap?.warning
+    if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    let summary = String(decoding: try encoder.encode(evaluation), as: UTF8.self)
+    let folder = try out.map { out in
+      try RunFolder(
+        at: URL(fileURLWithPath: out),
+        configuration: RunConfiguration(
+          router: self.router, fingerprint: router.fingerprint.description, data: data, encoder: router.encoder,
+          unseen: unseen, seed: seed))
     }
+    print(json ? summary : evaluation.text)
+    guard let folder else { return }
+    try folder.write(text: evaluation.text + "\n", to: "table.txt")
+    let plots = [("reliability", evaluation.reliabilityPlot), ("forecasts", evaluation.forecastPlot)]
+      .compactMap { name, plot in plot?.drawn(to: folder.url, name: name) }
+    // Last: a folder with a summary is complete.
+    try folder.write(text: summary + "\n", to: "summary.json")
+    if !json { print("Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))") }
+  }
+
+  private struct RunConfiguration: Encodable {
+    let command = "bayesrouter evaluate"
+    let router: String
+    let fingerprint: String
+    let data: String
+    let encoder: String
+    let unseen: Bool
+    let seed: UInt64
+    let machine = Machine.current
+    let blas = BLASRuntime.current
+  }
+
+  /// The pairs that are judged.
+  private func selected(_ dataset: PreferenceDataset, _ known: RouterPairs?) throws -> PreferenceDataset {
+    guard unseen else { return dataset }
+    guard let known else {
+      throw ValidationError("--unseen: the router does not say which pairs it was trained on; train it anew")
+    }
+    let pairs = dataset.pairs.indices.filter { !known.haveSeen(dataset.pairs[$0]) }
+    guard !pairs.isEmpty else {
+      throw ValidationError("--unseen: the router has seen the prompts of all \(dataset.pairs.count) pairs")
+    }
+    return dataset.selecting(pairs: pairs)
   }
 
   private func frozenEncoder(behind saved: OfflineRouter) throws -> FrozenEncoder {
-    if let encoder { return try encoding.encoder(encoder) }
+    let own = OfflineRouter.encoderFolder(URL(fileURLWithPath: router))
+    if let folder = encoder ?? own?.path { return try encoding.encoder(folder) }
     guard let hashed = FrozenEncoder(hashedName: saved.encoder) else {
       throw ValidationError("the router was trained behind '\(saved.encoder)': give that checkpoint with --encoder")
     }
@@ -76,7 +132,7 @@ extension RouterEvaluation {
       }
       table.append(
         [row.method, percent(row.all), percent(row.anyCorrect), percent(row.disagreement), difference ?? "-"])
-      byDomain.append([row.method] + row.byDomain.map { String(format: "%.1f", $0 * 100) })
+      byDomain.append([row.method] + row.byDomain.map { $0.map { String(format: "%.1f", $0 * 100) } ?? "-" })
     }
     var choices = Table([.init("router's share %"), .init("all", .right)] + domains.map { .init($0, .right) })
     for (arm, name) in rewardModels.enumerated() {

@@ -24,7 +24,7 @@ struct PairEncoderOptions: ParsableArguments {
     guard maxTokens >= 8 else { throw ValidationError("--max-tokens is at least 8") }
   }
 
-  /// - Parameter name: `hashed`, or a checkpoint's folder.
+  /// - Parameter name: `hashed`, or the folder of a checkpoint or of a LoRA adapter.
   func encoder(_ name: String) throws -> FrozenEncoder {
     guard name != "hashed" else { return .hashed(HashedPairEncoder(dimension: dimension)) }
     let encoder = try DialogueEncoder(

@@ -7,21 +7,20 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train an offline router on a dataset with all models' scores.",
     discussion: """
-      Learns from which reward models are right where: L = L_bt + lambda L_cls + mu L_reg over pair features that a frozen encoder gives once. \
-      Part of the pairs, whole prompts, decides which epoch is best and when to stop.
+      Learns from which reward models are right where: L = L_bt + lambda L_cls + mu L_reg over pair features, which a frozen encoder gives \
+      once; with --tune the encoder, or part of it, learns too. Part of the pairs, whole prompts, decides which epoch is best and when to stop.
 
-      ROUTER receives best and last (routers), state (to resume from), log.jsonl, config.json, summary.json and plots. A killed run goes on with \
-      --resume and ends as it would have without the kill, bit for bit; with other settings it is refused.
+      ROUTER receives best and last (routers, each with the encoder that was trained along), state (to resume from), log.jsonl, config.json, \
+      summary.json and plots. A killed run goes on with --resume and ends as it would have without the kill, bit for bit; with other settings it \
+      is refused.
 
       EXAMPLES
         bayesrouter train --data judgebench --encoder hashed --out routers/hashed
         bayesrouter train --data judgebench --encoder all-MiniLM-L6-v2 --lambda 0.2 --out routers/minilm
         bayesrouter train --data judgebench --encoder hashed --out routers/hashed --resume
+        bayesrouter train --data judgebench --encoder SmolLM2-135M --tune last:4 --out routers/last
+        bayesrouter train --data judgebench --encoder SmolLM2-135M --tune lora:8 --save-every 10 --out routers/lora
       """)
-
-  enum Tuning: String, ExpressibleByArgument, CaseIterable {
-    case frozen
-  }
 
   @Option(name: .long, help: "The dataset folder: pairs.jsonl, scores.jsonl, rms.json.")
   var data: String
@@ -29,8 +28,6 @@ struct Train: ParsableCommand {
   var encoder: String
   @Option(name: .long, help: "The folder of the training run; must not exist, unless resumed.")
   var out: String
-  @Option(name: .long, help: "What is trained beside the heads: frozen, nothing.")
-  var tune = "frozen"
   @Flag(name: .long, help: "Go on with the run in ROUTER.")
   var resume = false
 
@@ -40,11 +37,11 @@ struct Train: ParsableCommand {
   var mu = 0.0
   @Option(name: .long, help: "Coordinates of a context; half the features by default.")
   var contextSize: Int?
-  @Option(name: .long, help: "Passes over the training set.")
-  var epochs = OfflineTraining().epochs
-  @Option(name: .long, help: "Pairs a step.")
-  var batch = OfflineTraining().batchSize
-  @Option(name: .long, help: "The highest learning rate.")
+  @Option(name: .long, help: "Passes over the training set; 20 by default, 3 where the encoder is trained.")
+  var epochs: Int?
+  @Option(name: .long, help: "Pairs a step; 64 by default, 16 where the encoder is trained.")
+  var batch: Int?
+  @Option(name: .long, help: "The heads' highest learning rate.")
   var learningRate = OfflineTraining().learningRate
   @Option(name: .long, help: "Decoupled weight decay, of weights but not of biases and norms.")
   var weightDecay = OfflineTraining().weightDecay
@@ -72,20 +69,19 @@ struct Train: ParsableCommand {
   var seed: UInt64 = 1
   @Option(name: .long, help: "BLAS threads; equal seeds and threads give equal bits.")
   var threads = min(2, ProcessInfo.processInfo.activeProcessorCount)
-  @OptionGroup var encoding: PairEncoderOptions
+  @OptionGroup(title: "Training the encoder") var tuning: EncoderTuningOptions
+  @Option(
+    name: .long,
+    help:
+      "Steps between two lines of log.jsonl beside those of the epochs; 0 for none. 10 where the encoder is trained.")
+  var logEvery: Int?
+  @OptionGroup(title: "The encoder") var encoding: PairEncoderOptions
   @Flag(name: .long, help: "Print the summary as one JSON object.")
   var json = false
 
   func validate() throws {
-    guard Tuning(rawValue: tune) != nil else {
-      let isPlanned = tune == "full" || tune.hasPrefix("last:") || tune.hasPrefix("lora:")
-      throw ValidationError(
-        isPlanned
-          ? "--tune \(tune) comes with encoder fine-tuning; this version trains behind a frozen encoder: --tune frozen"
-          : "--tune \(tune): choose frozen")
-    }
-    guard validation >= 0, validation < 1, threads > 0 else {
-      throw ValidationError("--validation is a share in [0, 1), --threads at least 1")
+    guard validation >= 0, validation < 1, threads > 0, logEvery ?? 0 >= 0 else {
+      throw ValidationError("--validation is a share in [0, 1), --threads at least 1, --log-every at least 0")
     }
     do { try training.validate() } catch { throw ValidationError("\(error)") }
   }
@@ -96,9 +92,11 @@ struct Train: ParsableCommand {
     training.loss.differenceWeight = mu
     training.loss.countsEmptySamples = countEmpty
     training.dimension = contextSize
-    training.epochs = epochs
-    training.batchSize = batch
+    let isTuned = tuning.tune != .frozen
+    training.epochs = epochs ?? (isTuned ? 3 : training.epochs)
+    training.batchSize = batch ?? (isTuned ? 16 : training.batchSize)
     training.learningRate = learningRate
+    training.encoderLearningRate = tuning.learningRate
     training.weightDecay = weightDecay
     training.schedule = schedule
     training.warmup = warmup
@@ -127,24 +125,51 @@ struct Train: ParsableCommand {
     let heldOut = try split.map { try RewardModelBehavior(dataset, pairs: $0.heldOut) }
     let set = try RouterTrainingSet(behavior, setConfiguration)
     // All that can be wrong with the input is found before the folder exists.
-    let frozen = try encoding.encoder(encoder)
-    let features = try frozen.features(dataset.pairs).features
-    let settings = try settings(dataset, features: features, encoder: frozen.name)
-    let fresh = try OfflineTrainer(
-      training, set: set, behavior: behavior, features: features, validation: heldOut)
+    let tuned = try tuning.encoder(encoder, encoding, seed: seed)
+    var (trainer, inputs) = try trainer(dataset, set, behavior, validation: heldOut, tuned)
+    let settings = try settings(dataset, inputs)
     let folder = try TrainingFolder(URL(fileURLWithPath: out), settings: settings, resumes: resume)
-    let trainer = try OfflineTrainer(
-      training, set: set, behavior: behavior, features: features, validation: heldOut,
-      state: folder.state ?? fresh.state)
+    if let state = folder.state { try trainer.resume(from: state, settings: settings) }
+    try folder.begin()
     if !json { print(set.text(validationPairs: heldOut?.pairs.count ?? 0)) }
     for warning in set.warnings { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
-    let summary = try TrainingRun(trainer: trainer, encoder: frozen.name, folder: folder).finish()
+    // Held once: the weights are changed in place.
+    let summary = try TrainingRun(
+      trainer: consume trainer, encoder: inputs.encoder, tuned: tuned, folder: folder, saveEvery: tuning.saveEvery,
+      logEvery: logEvery ?? (tuned == nil ? 0 : 10)
+    ).finish()
     print(json ? summary.json : summary.text(folder: out))
+  }
+
+  /// What the heads learn behind: the encoder's name, and what it makes of the pairs, or reads.
+  private struct Inputs {
+    let encoder: String
+    let fingerprint: Fingerprint
+  }
+
+  private func trainer(
+    _ dataset: PreferenceDataset, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior,
+    validation: RewardModelBehavior?, _ tuned: TunedEncoder?
+  ) throws -> (OfflineTrainer, Inputs) {
+    if let tuned {
+      let encoder = try tuned.load(TransformerPairEncoder.dialogues(dataset.pairs), training: training)
+      let inputs = Inputs(encoder: try tuned.startName(encoder), fingerprint: encoder.textFingerprint)
+      return (
+        try OfflineTrainer(training, set: set, behavior: behavior, encoder: encoder, validation: validation), inputs
+      )
+    }
+    let frozen = try encoding.encoder(encoder)
+    let features = try frozen.features(dataset.pairs).features
+    let inputs = Inputs(
+      encoder: frozen.name, fingerprint: Fingerprint(Safetensors.Tensor(features.elements).bytes))
+    return (
+      try OfflineTrainer(training, set: set, behavior: behavior, features: features, validation: validation), inputs
+    )
   }
 
   /// All that a run depends on, as texts: what must be equal for it to be resumed.
   private func settings(
-    _ dataset: PreferenceDataset, features: Matrix<Float>, encoder: String
+    _ dataset: PreferenceDataset, _ inputs: Inputs
   ) throws -> [String: String] {
     var settings = try flattened(training)
     for (name, value) in try flattened(setConfiguration) { settings["training set " + name] = value }
@@ -156,9 +181,14 @@ struct Train: ParsableCommand {
     }
     settings["pairs and scores"] = judgements.description
     settings["reward models"] = dataset.rewardModels.map(\.name).joined(separator: ", ")
-    settings["encoder"] = encoder
-    settings["features"] = Fingerprint(Safetensors.Tensor(features.elements).bytes).description
-    settings["tune"] = tune
+    settings["encoder"] = inputs.encoder
+    settings[tuning.tune == .frozen ? "features" : "tokens"] = inputs.fingerprint.description
+    settings["tune"] = "\(tuning.tune)"
+    if tuning.tune != .frozen {
+      settings["tokens a pass"] = "\(tuning.passTokens)"
+      settings["checkpointing"] = "\(tuning.checkpointing)"
+      settings["LoRA alpha"] = tuning.loraAlpha.map { "\($0)" }
+    }
     settings["validation"] = "\(validation)"
     settings["threads"] = "\(threads)"
     return settings
@@ -179,7 +209,7 @@ struct Train: ParsableCommand {
   }
 }
 
-extension RateSchedule: ExpressibleByArgument {}
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
 extension RouterTrainingSet {
   /// What each step kept.

@@ -5,8 +5,8 @@ import RouterKit
 struct TrainingFolder {
   let url: URL
   let settings: [String: String]
-  /// Where the run stopped; nil for one that has no epoch yet.
-  let state: OfflineTrainingState?
+  /// The folder with where the run stopped; nil for one that has saved nothing yet.
+  let state: URL?
   private let log: Journal
 
   /// - Throws: where the folder exists and is not to be resumed, or the other way round; where another process trains there;
@@ -20,14 +20,21 @@ struct TrainingFolder {
     guard exists || !resumes else {
       throw RoutingError.savedState(path: url.path, problem: "there is no run to resume; leave --resume away")
     }
-    let stateURL = url.appendingPathComponent("state")
-    state =
-      files.fileExists(atPath: stateURL.path) ? try OfflineTrainingState(folder: stateURL, settings: settings) : nil
+    let stateURL = url.appendingPathComponent(Self.stateName)
+    state = files.fileExists(atPath: stateURL.path) ? stateURL : nil
     guard let log = try Journal.lock(url.appendingPathComponent("log.jsonl")) else {
       throw RoutingError.savedState(path: url.path, problem: "another process is training here")
     }
     self.log = log
     _ = try log.recover()
+  }
+
+  private static let stateName = "state"
+  /// Where the next state goes.
+  var stateURL: URL { url.appendingPathComponent(Self.stateName) }
+
+  /// Writes down what a new run begins with.
+  func begin() throws {
     if state == nil { try write(RunConfiguration(settings: settings), to: "config.json") }
   }
 
@@ -56,15 +63,31 @@ struct TrainingFolder {
   func router(_ name: String) -> URL { url.appendingPathComponent(name) }
 }
 
-/// Trains to the end, epoch by epoch, each of which is kept before the next begins.
+/// Trains to the end; each epoch, and where asked for each few steps, is kept before the next begins.
 struct TrainingRun {
   var trainer: OfflineTrainer
+  /// The name of a frozen encoder, or of that which training began with.
   let encoder: String
+  /// The encoder that is trained along.
+  let tuned: TunedEncoder?
   let folder: TrainingFolder
+  /// Steps between two saves within an epoch, and between two lines of the log; 0 for none.
+  let saveEvery: Int
+  let logEvery: Int
 
   private struct EpochEvent: Encodable {
     let event = "epoch"
     let report: EpochReport
+    let seconds: Double
+  }
+
+  private struct StepEvent: Encodable {
+    let event = "step"
+    let step: Int
+    let loss: RouterLoss
+    let gradientNorm: Double
+    let learningRate: Double
+    let tokens: Int
     let seconds: Double
   }
 
@@ -95,24 +118,29 @@ struct TrainingRun {
   }
 
   consuming func finish() throws -> Summary {
-    let left = (trainer.training.epochs - trainer.state.epoch) * trainer.stepsPerEpoch
-    var bar = trainer.isFinished ? nil : ProgressBar("train", total: left, unit: "steps")
+    var bar = trainer.isFinished ? nil : makeBar()
     let clock = ContinuousClock()
+    var epochSeconds = 0.0
     while !trainer.isFinished {
-      let time = try clock.measure {
-        try trainer.runEpoch { loss in
-          bar?.advance(
-            note: String(format: "loss %.3f = bt %.3f + cls %.3f", loss.total, loss.comparison, loss.classification))
-        }
+      let start = clock.now
+      let report = try trainer.step()
+      let seconds = (clock.now - start) / .seconds(1)
+      epochSeconds += seconds
+      let loss = report.loss
+      bar?.advance(
+        by: tuned == nil ? 1 : report.tokens,
+        note: String(format: "loss %.3f = bt %.3f + cls %.3f", loss.total, loss.comparison, loss.classification))
+      if logEvery > 0, report.step.isMultiple(of: logEvery) {
+        try folder.record(
+          StepEvent(
+            step: report.step, loss: loss, gradientNorm: report.gradientNorm, learningRate: report.learningRate,
+            tokens: report.tokens, seconds: seconds))
       }
-      if trainer.state.bestEpoch == trainer.state.epoch {
-        try trainer.router(encoder: encoder).save(to: folder.router(OfflineRouter.bestName))
-      }
-      try trainer.router(best: false, encoder: encoder).save(to: folder.router("last"))
-      // Last: a state never runs ahead of the routers beside it.
-      try trainer.state.save(to: folder.router("state"), settings: folder.settings)
-      if let report = trainer.state.history.last {
-        try folder.record(EpochEvent(report: report, seconds: time / .seconds(1)))
+      if let epoch = report.epoch {
+        try keep(epoch, seconds: epochSeconds)
+        epochSeconds = 0
+      } else if saveEvery > 0, report.step.isMultiple(of: saveEvery) {
+        try trainer.save(to: folder.stateURL, settings: folder.settings)
       }
     }
     bar?.finish()
@@ -122,6 +150,34 @@ struct TrainingRun {
       lastLoss: state.history.last?.loss, plots: plots(), warnings: trainer.set.warnings)
     try folder.write(summary, to: "summary.json")
     return summary
+  }
+
+  /// In steps with a frozen encoder, else in tokens.
+  private func makeBar() -> ProgressBar {
+    let epochs = trainer.training.epochs - trainer.state.epoch
+    guard let encoder = trainer.encoder else {
+      return ProgressBar(
+        "train", total: trainer.training.epochs * trainer.stepsPerEpoch - trainer.state.steps, unit: "steps")
+    }
+    return ProgressBar("train", total: epochs * encoder.tokenCount(of: trainer.set.targets.map(\.pair)), unit: "tokens")
+  }
+
+  /// Saves what an epoch has made.
+  private func keep(_ epoch: EpochReport, seconds: Double) throws {
+    // An epoch that is the best so far is also the last: its weights are those that the trainer has now.
+    let router = trainer.router(best: false, encoder: encoder)
+    for name in trainer.state.bestEpoch == epoch.epoch ? [OfflineRouter.bestName, "last"] : ["last"] {
+      try router.save(to: folder.router(name), encoder: saveEncoder)
+    }
+    // Last: a state never runs ahead of the routers beside it.
+    try trainer.save(to: folder.stateURL, settings: folder.settings)
+    try folder.record(EpochEvent(report: epoch, seconds: seconds))
+  }
+
+  /// Writes the encoder that was trained along into a router's folder.
+  private var saveEncoder: ((URL) throws -> String)? {
+    guard let tuned, let encoder = trainer.encoder else { return nil }
+    return { try tuned.save(encoder, to: $0.appendingPathComponent(OfflineRouter.encoderName)) }
   }
 
   /// Draws the curves: a run's router outlives a gnuplot that fails.

@@ -83,6 +83,73 @@ import Testing
     #expect(report.domains.count == 2 && report.rows.allSatisfy { $0.accuracyByDomain.count == 2 })
   }
 
+  /// One that always says 0.75, and one that says nothing.
+  @Test func expectationsAreJudgedOnHeldOutPairs() throws {
+    struct Constant: OfflinePolicy {
+      let name: String
+      let judges: Bool
+      struct Fitted: FittedOfflinePolicy {
+        let judges: Bool
+        func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] { (0..<contexts.rows).map { _ in 0 } }
+        func judge(contexts: Matrix<Double>, domains: [String?]) -> OfflineRouter.Judgement? {
+          guard judges else { return nil }
+          return .init(
+            scores: Matrix(rows: (0..<contexts.rows).map { _ in [2.0, 1] }),
+            probabilities: Matrix(rows: (0..<contexts.rows).map { _ in [0.75, 0.75] }))
+        }
+      }
+      func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(judges: judges) }
+    }
+    let validation = try validation()
+    let outcomes = try validation.run([
+      Constant(name: "speaks", judges: true), Constant(name: "silent", judges: false), BestSinglePolicy(),
+    ])
+    var generator = PhiloxGenerator(seed: 1, stream: "bootstrap")
+    let report = CrossValidationReport(outcomes, dataset: validation.dataset, using: &generator)
+    // Each model is right on half of the pairs, and where it is the other is not; 60 pairs, 2 models, 2 seeds.
+    #expect(report.rows[0].comparisonAccuracy == 0.5)
+    #expect(report.rows[0].classificationAccuracy == 0.5)
+    #expect(report.rows[0].expectedCalibrationError == 0.25)
+    let bin = try #require(report.rows[0].reliability?[7])
+    #expect(bin.count == 240 && bin.meanProbability == 0.75 && bin.frequency == 0.5)
+    #expect(report.rows[1].reliability == nil && report.rows[1].isFitted)
+    #expect(report.calibrationTable.csv.contains("silent,-,-,-"))
+    // Where the other folds are right more often than half, this one is less often.
+    let single = try #require(report.rows[2].expectedCalibrationError)
+    #expect(single > 0 && single < 0.2)
+    // Of the plots' lines the last is the diagonal.
+    #expect(report.reliabilityPlot?.series.map(\.name) == ["speaks", BestSinglePolicy().name, "calibrated"])
+    #expect(report.forecastPlot?.series[0].y.reduce(0, +) == 240)
+  }
+
+  @Test func aLearningCurveSaysWhatMoreDataCloses() throws {
+    // Knows all from 48 pairs on, and nothing below.
+    struct Late: OfflinePolicy {
+      let name = "late"
+      struct Fitted: FittedOfflinePolicy {
+        let knows: Bool
+        func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] {
+          domains.map { knows && $0 == "odd" ? 1 : 0 }
+        }
+      }
+      func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(knows: evidence.pairCount >= 48) }
+    }
+    func curve(_ policies: [any OfflinePolicy]) throws -> LearningCurve {
+      let parts = try [0.25, 1].map { fraction in
+        (fraction, try validation { $0.fraction = fraction }.run(policies))
+      }
+      var generator = PhiloxGenerator(seed: 1, stream: "bootstrap")
+      return LearningCurve(parts, dataset: try validation().dataset, using: &generator)
+    }
+    let both = try curve([Late(), BestOfDomainPolicy()])
+    #expect(both.oracle == 1 && both.rows[0].accuracies == [0.5, 1] && both.rows[0].gain == 0.5)
+    #expect(both.verdict.contains("closes for late by 50.0 of 50.0 points"))
+    #expect(both.verdict.contains("For the others the interval of the change holds 0"))
+    #expect(both.table.csv.contains("late,50.00,100.00,50.00,0.00"))
+    #expect(both.plot.series.map(\.name) == ["late", BestOfDomainPolicy().name, "oracle (hindsight)"])
+    #expect(try curve([BestOfDomainPolicy()]).verdict.contains("For every method"))
+  }
+
   @Test func whatCannotBeValidatedIsSaid() throws {
     func problem(_ body: () throws -> Void) -> String {
       do {
@@ -103,5 +170,30 @@ import Testing
     #expect(
       problem { _ = try CrossValidation(dataset: agreeing, contexts: world.contexts, configuration: .init()) }
         .contains("right and wrong together"))
+  }
+}
+
+@Suite struct JudgementQualityTests {
+  @Test func comparisonsAndBinsAreCountedAsDefined() throws {
+    let judgement = OfflineRouter.Judgement(
+      scores: Matrix(rows: [[3.0, 1, 1], [0, 1, 0]]),
+      probabilities: Matrix(rows: [[0.95, 0.1, 0.35], [0.31, 1, 0.0]]))
+    var quality = JudgementQuality()
+    quality.add(judgement, row: 0, right: [true, true, false])
+    // (0, 2) is ordered rightly, (1, 2) is a tie.
+    #expect(quality.comparisonAccuracy == 0.75)
+    quality.add(judgement, row: 1, right: [true, false, false])
+    // (0, 1) is ordered wrongly, (0, 2) is a tie.
+    #expect(quality.comparisonAccuracy == 0.5)
+    // Right at one half: 0.95, 0.35 and 0.
+    #expect(quality.classificationAccuracy == 0.5)
+    let bins = quality.reliability
+    #expect(bins.map(\.count) == [1, 1, 0, 2, 0, 0, 0, 0, 0, 2])
+    #expect(bins[2].meanProbability == nil && bins[2].frequency == nil)
+    let mean = try #require(bins[3].meanProbability)
+    #expect(bins[3].frequency == 0.5 && abs(mean - 0.33) < 1e-12)
+    // |0 - 0| + |1 - 0.1| + |1 - 0.66| + |1 - 1.95|, over six.
+    #expect(abs(quality.expectedCalibrationError - (0.9 + 0.34 + 0.95) / 6) < 1e-12)
+    #expect(JudgementQuality().comparisonAccuracy == nil)
   }
 }

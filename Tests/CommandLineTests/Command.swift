@@ -9,8 +9,9 @@ func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Resul
   return try body(folder)
 }
 
-/// The executable that was built together with the tests, beside them.
+/// The executable that was built together with the tests, beside them; or that of an absolute path.
 func executable(_ name: String) throws -> URL {
+  if name.hasPrefix("/") { return URL(fileURLWithPath: name) }
   let beside =
     Bundle.allBundles.map(\.bundleURL) + [Bundle.main.bundleURL, Bundle.main.executableURL].compactMap(\.self)
   let candidates = beside.flatMap { [$0, $0.deletingLastPathComponent()] }.map { $0.appendingPathComponent(name) }

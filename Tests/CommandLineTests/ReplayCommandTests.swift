@@ -103,11 +103,22 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
         "--data", data.path, "--out", run.path + "b", "--seeds", "1", "--prior", "offline:0.3",
       ])
       #expect(fraction.status == 0 && fraction.output.contains("thompson-prior"))
+      // Of the same pairs: the whole posteriors are the same, their means alone are not those of --prior offline.
+      let laplace = try replay(["--data", data.path, "--out", run.path + "l", "--seeds", "1", "--prior", "laplace"])
+      #expect(laplace.status == 0 && laplace.output.contains("(18 more give the offline prior)"), "\(laplace.errors)")
+      func accuracy(_ method: String, _ suffix: String) throws -> Double? {
+        try summary(URL(fileURLWithPath: run.path + suffix)).methods.first { $0.method == method }?.accuracyAll
+      }
+      let posterior = try #require(try accuracy("thompson-laplace", "l"))
+      #expect(try accuracy("thompson-laplace", "b") == posterior)
+      #expect(try accuracy("thompson-prior", "l") != nil && accuracy("offline-only", "l") != nil)
       let router = run.path + "b/router"
       let folder = try replay([
         "--data", data.path, "--out", run.path + "c", "--seeds", "1", "--prior", "offline:\(router)",
       ])
-      #expect(folder.status == 0, "\(folder.errors)")
+      // A router of an earlier run has learnt from the very pairs.
+      #expect(
+        folder.status == 0 && folder.errors.contains("the router knows 60 of these 60 pairs"), "\(folder.errors)")
       let other = try replay([
         "--data", data.path, "--out", run.path + "d", "--seeds", "1", "--prior", "offline:\(router)", "--dimension",
         "64",
@@ -154,7 +165,8 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
         (["--rms", "nobody"], "nobody"), (["--arms", "9"], "9"), (["--arms", "3-2"], "--arms"),
         (["--methods", "magic"], "magic"), (["--seeds", "0"], "seeds"), (["--reward", "noisy:0.9"], "flip"),
         (["--reward", "loud"], "--reward"), (["--prior", "offline:0"], "fraction"),
-        (["--prior", "offline:"], "--prior"),
+        (["--prior", "offline:"], "--prior"), (["--prior", "laplace:1.5"], "fraction"),
+        (["--prior", "laplace:x"], "--prior"),
         (["--prior", "offline:/nowhere"], "/nowhere"), (["--normalizer", "batch"], "batch"),
         (["--methods", "thompson-prior"], "--prior"), (["--components", "400"], "400"), (["--delay", "-1"], "delay"),
       ]

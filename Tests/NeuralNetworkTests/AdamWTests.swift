@@ -118,6 +118,40 @@ import Testing
     #expect(parameters.map(\.values) == [[0.75], [0.75], [0.875]])
   }
 
+  @Test func whatIsNotTrainedHasNoStateAndDoesNotMove() throws {
+    let frozen = Parameter(name: "backbone.weight", shape: [2, 2], values: [1, 2, 3, 4])
+    let trained = [
+      Parameter(name: "a.weight", shape: [3, 1], values: [1, -1, 2]), Parameter(name: "b", shape: [1], values: [4]),
+    ]
+    let groups = [ParameterGroup(name: "all", learningRate: 0.1, weightDecay: 0.5)]
+    var mixed = [trained[0], frozen, trained[1]]
+    var optimizer = AdamW(mixed, groups: groups, isTrained: [true, false, true])
+    var alone = trained
+    var reference = AdamW(alone, groups: groups)
+    for step in 1...4 {
+      let gradients: [[Float]] = [[0.5, -1, Float(step)], [0.25]]
+      let sparse = [gradients[0], [], gradients[1]]
+      let norm = try gradientNorm(sparse, of: mixed, step: step)
+      #expect(try norm == gradientNorm(gradients, of: alone, step: step))
+      optimizer.step(&mixed, gradients: sparse, gradientFactor: clippingFactor(norm: norm, maximum: 1))
+      reference.step(&alone, gradients: gradients, gradientFactor: clippingFactor(norm: norm, maximum: 1))
+      if step == 2 {
+        let (state, count) = (optimizer.state, optimizer.stepCount)
+        #expect(state.map(\.name) == ["exp_avg.a.weight", "exp_avg_sq.a.weight", "exp_avg.b", "exp_avg_sq.b"])
+        optimizer = AdamW(mixed, groups: groups, isTrained: [true, false, true])
+        try optimizer.restore(state, stepCount: count)
+      }
+    }
+    #expect(mixed == [alone[0], frozen, alone[1]] && alone != trained)
+    #expect(optimizer.state == reference.state)
+    let whole = AdamW(mixed, groups: groups).state
+    #expect(
+      throws: NeuralNetworkError.optimizerState(tensor: "exp_avg.backbone.weight", problem: "belongs to no parameter")
+    ) {
+      try optimizer.restore(whole, stepCount: 1)
+    }
+  }
+
   @Test func aStateOfOtherParametersIsRefused() throws {
     let parameters = [Parameter(name: "w", shape: [2, 1], values: [1, 2])]
     let groups = [ParameterGroup(name: "all", learningRate: 1, weightDecay: 0)]

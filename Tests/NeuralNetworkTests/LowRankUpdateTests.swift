@@ -41,6 +41,26 @@ import Testing
     }
   }
 
+  /// Of columns of a wider gradient, as fused maps have it, and of several maps at a time.
+  @Test func rowsHaveTheGradientsOfAutograd() throws {
+    let cases = try OptimizerFixture.load().lora
+    for workers in 1...3 {
+      let jobs = cases.map { one in
+        let update = LowRankUpdate(
+          a: matrix(1, one.rank, one.inputs), b: matrix(2, one.outputs, one.rank), scale: Float(one.scale))
+        let wide = RowBuffer(rows: one.rows, columns: one.outputs + 5)
+        let columns = wide.all.columns(3..<3 + one.outputs)
+        columns.copy(RowBuffer(matrix(5, one.rows, one.outputs)).all)
+        return LowRankGradient.Job(update, columns, RowBuffer(matrix(4, one.rows, one.inputs)).all)
+      }
+      for (found, one) in zip(LowRankGradient.compute(jobs, workers: workers), cases) {
+        #expect(difference(found.a.all.matrix, one.da) <= 1e-5)
+        #expect(difference(found.b.all.matrix, one.db) <= 1e-5)
+      }
+    }
+    #expect(LowRankGradient.compute([], workers: 2).isEmpty)
+  }
+
   @Test func aFreshUpdateAddsNothingAndDrawsAUniformly() {
     var generator = PhiloxGenerator(seed: 3, stream: "lora")
     let update = LowRankUpdate(outputs: 7, inputs: 400, rank: 50, scale: 2, using: &generator)

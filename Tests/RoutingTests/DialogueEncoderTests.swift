@@ -5,7 +5,7 @@ import Storage
 import Testing
 import Transformers
 
-import Routing
+@testable import Routing
 
 /// Encoding of dialogues with a small checkpoint of random weights and a tokenizer of single characters.
 @Suite struct DialogueEncoderTests {
@@ -55,6 +55,31 @@ import Routing
     #expect(cache.count == 3)
     let again = try encoder.plan(Self.dialogues, cache: cache)
     #expect(again.batches.isEmpty && again.newTokens == 0)
+  }
+
+  /// One file holds a published router's encoder and heads; config.json and the tokenizer lie beside it.
+  @Test func aPublishedRouterJudgesByItsOwnEncoder() throws {
+    let checkpoint = try Checkpoint()
+    let base = try encoder(checkpoint)
+    var cache = StateCache(encoder: base.fingerprint, size: base.size)
+    let expected = try base.encode(Self.dialogues, cache: &cache).states
+    let url = checkpoint.folder.appendingPathComponent("model.safetensors")
+    var tensors: [String: Safetensors.Tensor] = [:]
+    for (key, tensor) in try Safetensors.decode(Data(contentsOf: url), name: url.path).tensors {
+      tensors[key.replacingOccurrences(of: "model.", with: "backbone.")] = tensor
+    }
+    var generator = PhiloxGenerator(seed: 1, stream: "heads")
+    let network = RouterNetwork<Float>(features: 2 * base.size, dimension: 5, arms: 3, using: &generator)
+    try Safetensors.encode(tensors.merging(network.tensors()) { $1 }).write(to: url)
+
+    let (router, ignored) = try OfflineRouter.published(url, rewardModels: ["a", "b", "c"], encoder: "published")
+    #expect(ignored.count == tensors.count && ignored.allSatisfy { $0.hasPrefix("backbone.") })
+    let own = try encoder(checkpoint)
+    var ownCache = StateCache(encoder: own.fingerprint, size: own.size)
+    let states = try own.encode(Self.dialogues, cache: &ownCache).states
+    #expect(states == expected && own.fingerprint != base.fingerprint)
+    let features = (0..<2).map { TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1)) }
+    #expect(try router.judge(Matrix(rows: features)).arms.allSatisfy { (0..<3).contains($0) })
   }
 
   @Test func companyDoesNotChangeAState() throws {

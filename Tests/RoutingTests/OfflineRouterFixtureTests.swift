@@ -5,7 +5,7 @@ import Testing
 @testable import Routing
 
 /// `offline_router.json` of `Scripts/fixtures/offline_router.py`.
-private struct OfflineRouterFixture: Decodable {
+struct OfflineRouterFixture: Decodable {
   struct Target: Decodable {
     let comparisons: [[Int]]
     let labels: [Int]
@@ -43,7 +43,7 @@ private struct OfflineRouterFixture: Decodable {
 }
 
 /// D(stream, t, i) of `fixture.py`; streams beyond those of the posterior's fixtures.
-private func dyadic(stream: UInt64, _ t: Int, _ i: Int) -> Double {
+func dyadic(stream: UInt64, _ t: Int, _ i: Int) -> Double {
   var z = (stream << 48) &+ (UInt64(t) << 16) &+ UInt64(i) &+ 1
   for factor in [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93, 0xD6E8_FEB8_6659_FD93] as [UInt64] {
     z = z &* factor

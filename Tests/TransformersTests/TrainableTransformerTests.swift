@@ -63,6 +63,32 @@ import Transformers
     #expect(try Parity.gradients(none, batch, scratch: &scratch).gradients.allSatisfy(\.isEmpty))
   }
 
+  /// Few wanted rows, two of them neighbours and one twice, against all rows with a gradient of 0 by the others.
+  @Test(arguments: GradientParityTests.names, [false, true])
+  func wantedRowsHaveTheGradientsThatTheyHaveAmongAll(name: String, isCheckpointing: Bool) throws {
+    let model = try Parity.model(name)
+    let batch = try batch(name)
+    let rows = [9, 2, batch.tokens.count - 1, 3, 9]
+    var scratch = TrainingScratch()
+    let part = try model.forward(batch, rows: rows, isCheckpointing: isCheckpointing, scratch: &scratch)
+    let gradient = Parity.loss(part.states.all.matrix).gradient
+    var found = model.zeroGradients
+    model.backward(gradient.all, part, into: &found)
+
+    let all = try model.forward(batch, isCheckpointing: isCheckpointing, scratch: &scratch)
+    let spread = RowBuffer(rows: batch.tokens.count, columns: gradient.columns)
+    for (i, row) in rows.enumerated() {
+      #expect(part.states.all.row(i) == all.states.all.row(row))
+      spread.all.addRow(row, from: gradient.all, i)
+    }
+    var expected = model.zeroGradients
+    model.backward(spread.all, all, into: &expected)
+    for (place, (a, b)) in zip(found, expected).enumerated()
+    where !model.parameters[place].name.hasSuffix("key.bias") {
+      #expect(Parity.difference(a, b) <= 1e-5, "\(model.parameters[place].name)")
+    }
+  }
+
   /// Gradients of the last rows of texts with a common beginning: with the beginning once, and with each text whole.
   @Test(arguments: ["llama-gqa", "qwen3"])
   func sharedPrefixesHaveTheGradientsOfSeparateTexts(name: String) throws {

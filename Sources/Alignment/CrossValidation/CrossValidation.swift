@@ -27,6 +27,22 @@ public struct CrossValidation: Sendable {
     /// The share of each arm among the method's choices; empty where it asks all, or nobody.
     public let shares: [Double]
     public let callsPerPair: Double
+    /// Whether it is a policy rather than what needs no fitting.
+    public let isFitted: Bool
+    /// Of what the policy expected of the arms on held-out pairs, over all seeds; nil where it expects nothing.
+    public let quality: JudgementQuality?
+
+    init(
+      name: String, correctness: [Double], shares: [Double], callsPerPair: Double, isFitted: Bool = false,
+      quality: JudgementQuality? = nil
+    ) {
+      self.name = name
+      self.correctness = correctness
+      self.shares = shares
+      self.callsPerPair = callsPerPair
+      self.isFitted = isFitted
+      self.quality = quality
+    }
   }
 
   public let dataset: PreferenceDataset
@@ -54,18 +70,17 @@ public struct CrossValidation: Sendable {
       throw .setting(
         name: "fractions", problem: "a part of the training data lies in (0, 1], not \(configuration.fraction)")
     }
-    let prompts = PromptGroups(dataset.pairs).groups
-    guard configuration.folds >= 2, prompts.count >= configuration.folds else {
+    let prompts = PromptGroups(dataset.pairs)
+    guard configuration.folds >= 2, prompts.groups.count >= configuration.folds else {
       throw .setting(
         name: "folds",
-        problem: "\(prompts.count) prompts go into 2 to \(prompts.count) folds, not \(configuration.folds)")
+        problem:
+          "\(prompts.groups.count) prompts go into 2 to \(prompts.groups.count) folds, not \(configuration.folds)")
     }
     self.dataset = dataset
     self.contexts = contexts
     self.configuration = configuration
-    var groups = [Int](repeating: 0, count: dataset.pairs.count)
-    for (number, pairs) in prompts.enumerated() { for pair in pairs { groups[pair] = number } }
-    self.groups = groups
+    groups = prompts.groupOfPair
   }
 
   private var evidence: OfflineEvidence {
@@ -86,16 +101,23 @@ public struct CrossValidation: Sendable {
     let count = dataset.pairs.count
     var sums = [[Double]](repeating: [Double](repeating: 0, count: count), count: policies.count)
     var choices = [[Double]](repeating: [Double](repeating: 0, count: evidence.armCount), count: policies.count)
+    var qualities = [JudgementQuality](repeating: JudgementQuality(), count: policies.count)
     for seed in configuration.firstSeed..<configuration.firstSeed + UInt64(configuration.seeds) {
       var generator = PhiloxGenerator(seed: seed, stream: "cross-validation")
       for split in try PromptGroups(dataset.pairs).folds(configuration.folds, using: &generator) {
         let training = evidence.selecting(try part(of: split.training, using: &generator))
         let held = evidence.selecting(split.heldOut)
         for (index, policy) in policies.enumerated() {
-          let arms = try policy.fit(training).arms(contexts: held.contexts, domains: held.domains)
+          let fitted = try policy.fit(training)
+          let arms = try fitted.arms(contexts: held.contexts, domains: held.domains)
           for (pair, arm) in zip(split.heldOut, arms) {
             sums[index][pair] += evidence.correctness[arm][pair]
             choices[index][arm] += 1
+          }
+          if let judgement = try fitted.judge(contexts: held.contexts, domains: held.domains) {
+            for (row, pair) in split.heldOut.enumerated() {
+              qualities[index].add(judgement, row: row, right: evidence.correctness.map { $0[pair] == 1 })
+            }
           }
           onFold()
         }
@@ -105,7 +127,8 @@ public struct CrossValidation: Sendable {
     let fitted = policies.indices.map { index in
       Outcome(
         name: policies[index].name, correctness: sums[index].map { $0 / seeds },
-        shares: choices[index].map { $0 / (seeds * Double(count)) }, callsPerPair: 1)
+        shares: choices[index].map { $0 / (seeds * Double(count)) }, callsPerPair: 1, isFitted: true,
+        quality: qualities[index].count > 0 ? qualities[index] : nil)
     }
     return fitted + references(evidence)
   }

@@ -22,9 +22,16 @@ public struct CrossValidationReport: Sendable {
     public let shares: [Double]
     /// Over all pairs, by domain.
     public let accuracyByDomain: [String: Double]
+    /// Whether it was fitted on the training folds.
+    public let isFitted: Bool
+    /// Of what it expected on held-out pairs, as `JudgementQuality` has them; nil where it expects nothing.
+    public let comparisonAccuracy: Double?
+    public let classificationAccuracy: Double?
+    public let expectedCalibrationError: Double?
+    public let reliability: [JudgementQuality.Bin]?
 
     enum CodingKeys: String, CodingKey {
-      case method, shares
+      case method, shares, reliability
       case accuracyAll = "accuracy_all"
       case accuracyAnyCorrect = "accuracy_any_correct"
       case accuracyDisagreement = "accuracy_disagreement"
@@ -35,6 +42,10 @@ public struct CrossValidationReport: Sendable {
       case intervalToBestSingle = "interval_to_best_single"
       case rmCallsPerPair = "rm_calls_per_pair"
       case accuracyByDomain = "accuracy_by_domain"
+      case isFitted = "fitted"
+      case comparisonAccuracy = "comparison_accuracy"
+      case classificationAccuracy = "classification_accuracy"
+      case expectedCalibrationError = "expected_calibration_error"
     }
   }
 
@@ -54,12 +65,9 @@ public struct CrossValidationReport: Sendable {
     let subsets = [
       pairs.map { _ in true }, right.map { $0 > 0 }, right.map { $0 > 0 && $0 < dataset.scores.count },
     ]
-    var groups = [Int](repeating: 0, count: pairs.count)
-    for (number, members) in PromptGroups(dataset.pairs).groups.enumerated() {
-      for pair in members { groups[pair] = number }
-    }
     let bootstrap = PairedBootstrap(
-      values: outcomes.map(\.correctness), subsets: subsets, groups: groups, using: &generator)
+      values: outcomes.map(\.correctness), subsets: subsets, groups: PromptGroups(dataset.pairs).groupOfPair,
+      using: &generator)
     let ofDomain = Dictionary(grouping: pairs) { dataset.domain(pair: $0) }
     rows = outcomes.enumerated().map { index, outcome in
       func mean(_ subset: Int) -> Double? { bootstrap.mean(method: index, subset: subset) }
@@ -72,7 +80,10 @@ public struct CrossValidationReport: Sendable {
         rmCallsPerPair: outcome.callsPerPair, shares: outcome.shares,
         accuracyByDomain: ofDomain.mapValues { members in
           members.reduce(0) { $0 + outcome.correctness[$1] } / Double(members.count)
-        })
+        }, isFitted: outcome.isFitted, comparisonAccuracy: outcome.quality?.comparisonAccuracy,
+        classificationAccuracy: outcome.quality?.classificationAccuracy,
+        expectedCalibrationError: outcome.quality?.expectedCalibrationError,
+        reliability: outcome.quality?.reliability)
     }
     rewardModels = dataset.rewardModels.map(\.name)
     domains = dataset.domains
@@ -118,8 +129,23 @@ public struct CrossValidationReport: Sendable {
   /// How often each method chose each reward model, whose names are shortened.
   public var shareTable: Table {
     var table = Table([.init("method, %")] + rewardModels.map { .init(GnuplotScript.shortened($0, to: 14), .right) })
-    for row in rows where row.shares.count { $0 > 0 } > 1 {
+    for row in rows where row.shares.count(where: { $0 > 0 }) > 1 {
       table.append([row.method] + row.shares.map { String(format: "%.1f", 100 * $0) })
+    }
+    return table
+  }
+
+  /// What each policy expects of the reward models, against what they did.
+  public var calibrationTable: Table {
+    var table = Table([
+      .init("method"), .init("comparisons %", .right), .init("classification %", .right), .init("ECE", .right),
+    ])
+    func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", 100 * $0) } ?? "-" }
+    for row in rows where row.isFitted {
+      table.append([
+        row.method, percent(row.comparisonAccuracy), percent(row.classificationAccuracy),
+        row.expectedCalibrationError.map { String(format: "%.3f", $0) } ?? "-",
+      ])
     }
     return table
   }

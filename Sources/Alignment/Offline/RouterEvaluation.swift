@@ -21,8 +21,8 @@ public struct RouterEvaluation: Sendable, Codable {
     public let disagreement: Estimate?
     /// Difference over all pairs to the best single model, which the very labels name.
     public let toBestSingle: Estimate?
-    /// Accuracy by domain, in the order of `domains`.
-    public let byDomain: [Double]
+    /// Accuracy by domain, in the order of `domains`; nil where no pair of the domain counts.
+    public let byDomain: [Double?]
   }
 
   public let pairs: Int
@@ -32,13 +32,15 @@ public struct RouterEvaluation: Sendable, Codable {
   public let domains: [String]
   public let pairsByDomain: [Int]
   public let bestSingle: String
-  /// Router, single models, random, majority, oracle.
+  /// How many of the pairs the router had seen; nil where it does not say.
+  public let overlap: RouterPairs.Overlap?
+  /// Router, the router on pairs whose prompts it has not seen where it has seen others, single models, random, majority, oracle.
   public let rows: [Row]
-  /// The share of all (winner, loser) comparisons that the scores order rightly; nil where there is none.
+  /// As `JudgementQuality` has them.
   public let comparisonAccuracy: Double?
-  /// The share of (pair, model) whose probability lies on the right side of one half.
   public let classificationAccuracy: Double
   public let expectedCalibrationError: Double
+  public let reliability: [JudgementQuality.Bin]
   /// The router's choices by model, over all pairs and as `[domain][model]`.
   public let shares: [Double]
   public let sharesByDomain: [[Double]]
@@ -46,10 +48,12 @@ public struct RouterEvaluation: Sendable, Codable {
 
   /// - Parameters:
   ///   - judgement: one row a pair of the dataset.
+  ///   - known: the pairs that the router was trained on, where it says so.
   ///   - generator: of the bootstrap over prompts.
   /// - Throws: `RoutingError.training` where no pair is labelled.
   public init(
-    _ judgement: OfflineRouter.Judgement, dataset whole: PreferenceDataset, using generator: inout PhiloxGenerator
+    _ judgement: OfflineRouter.Judgement, dataset whole: PreferenceDataset, known: RouterPairs? = nil,
+    using generator: inout PhiloxGenerator
   ) throws(RoutingError) {
     precondition(judgement.scores.rows == whole.pairs.count, "one row of scores a pair")
     let behavior = try RewardModelBehavior(whole)
@@ -78,81 +82,58 @@ public struct RouterEvaluation: Sendable, Codable {
       [Bool](repeating: true, count: right.count), right.map { $0.contains(true) },
       right.map { $0.contains(true) && $0.contains(false) },
     ]
+    let isNew = dataset.pairs.map { pair in known.map { !$0.haveSeen(pair) } ?? true }
     let counts = subsets.map { $0.count { $0 } }
+    overlap = known?.overlap(with: dataset.pairs)
     (pairs, anyCorrectPairs, disagreementPairs) = (counts[0], counts[1], counts[2])
-    var groupOfPair = [Int](repeating: 0, count: right.count)
-    for (group, members) in PromptGroups(dataset.pairs).groups.enumerated() {
-      for pair in members { groupOfPair[pair] = group }
-    }
     let bootstrap = PairedBootstrap(
-      values: methods.map(\.correctness), subsets: subsets, groups: groupOfPair, using: &generator)
+      values: methods.map(\.correctness),
+      subsets: subsets + subsets.map { subset in zip(subset, isNew).map { $0 && $1 } },
+      groups: PromptGroups(dataset.pairs).groupOfPair, using: &generator)
     bootstrapResamples = bootstrap.resamples
 
     let domains = dataset.domains
     let membersOfDomain = domains.map { domain in right.indices.filter { dataset.domain(pair: $0) == domain } }
     self.domains = domains
     pairsByDomain = membersOfDomain.map(\.count)
-    rows = methods.enumerated().map { index, method in
+    func row(_ index: Int, _ name: String, newOnly: Bool = false) -> Row {
+      let first = newOnly ? subsets.count : 0
       func estimate(_ subset: Int) -> Estimate? {
-        guard let mean = bootstrap.mean(method: index, subset: subset),
-          let interval = bootstrap.interval(method: index, subset: subset)
+        guard let mean = bootstrap.mean(method: index, subset: first + subset),
+          let interval = bootstrap.interval(method: index, subset: first + subset)
         else { return nil }
         return Estimate(value: mean, low: interval.low, high: interval.high)
       }
       return Row(
-        method: method.name, all: estimate(0), anyCorrect: estimate(1), disagreement: estimate(2),
-        toBestSingle: bootstrap.difference(method: index, minus: best + 1, subset: 0).map {
+        method: name, all: estimate(0), anyCorrect: estimate(1), disagreement: estimate(2),
+        toBestSingle: bootstrap.difference(method: index, minus: best + 1, subset: first).map {
           Estimate(value: $0.mean, low: $0.interval.low, high: $0.interval.high)
         },
         byDomain: membersOfDomain.map { members in
-          members.reduce(0) { $0 + method.correctness[$1] } / Double(members.count)
+          let members = members.filter { !newOnly || isNew[$0] }
+          guard !members.isEmpty else { return nil }
+          return members.reduce(0) { $0 + methods[index].correctness[$1] } / Double(members.count)
         })
     }
+    let newPairs = isNew.count { $0 }
+    let unseen =
+      (1..<isNew.count).contains(newPairs)
+      ? [row(0, "router, \(newPairs) pairs of unseen prompts", newOnly: true)] : []
+    rows = [row(0, methods[0].name)] + unseen + methods.indices.dropFirst().map { row($0, methods[$0].name) }
 
-    var ordered = 0
-    var comparisons = 0
-    for (position, pair) in behavior.pairs.enumerated() {
-      for winner in models where right[position][winner] {
-        for loser in models where !right[position][loser] {
-          comparisons += 1
-          if judgement.scores[pair, winner] > judgement.scores[pair, loser] { ordered += 1 }
-        }
-      }
+    var quality = JudgementQuality()
+    for (pair, right) in zip(behavior.pairs, right) {
+      quality.add(judgement, row: pair, right: right)
     }
-    comparisonAccuracy = comparisons > 0 ? Double(ordered) / Double(comparisons) : nil
-    let probabilities = behavior.pairs.flatMap { judgement.probabilities.row($0) }
-    let outcomes = right.flatMap { $0 }
-    classificationAccuracy =
-      Double(zip(probabilities, outcomes).count { ($0 > 0.5) == $1 }) / Double(outcomes.count)
-    expectedCalibrationError = Alignment.expectedCalibrationError(probabilities, outcomes: outcomes)
+    comparisonAccuracy = quality.comparisonAccuracy
+    classificationAccuracy = quality.classificationAccuracy
+    expectedCalibrationError = quality.expectedCalibrationError
+    reliability = quality.reliability
 
     func shares(_ members: [Int]) -> [Double] {
       models.map { arm in Double(members.count { arms[$0] == arm }) / Double(members.count) }
     }
     self.shares = shares(Array(arms.indices))
     sharesByDomain = membersOfDomain.map(shares)
-  }
-}
-
-/// The mean distance of probability and frequency over ten bins of equal width, weighted by what falls in each:
-/// sum_b |B_b|/n |mean outcome of b - mean probability of b|.
-///
-/// Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-public func expectedCalibrationError(_ probabilities: [Double], outcomes: [Bool]) -> Double {
-  precondition(probabilities.count == outcomes.count, "one outcome a probability")
-  var excess = [Double](repeating: 0, count: 10)
-  for (probability, outcome) in zip(probabilities, outcomes) {
-    excess[min(Int(probability * 10), 9)] += (outcome ? 1 : 0) - probability
-  }
-  return excess.reduce(0) { $0 + abs($1) } / Double(max(probabilities.count, 1))
-}
-
-extension Verdict {
-  /// Expected agreement of a vote with the gold label: a tie is broken by a coin.
-  fileprivate func correctness(label: ResponseSide) -> Double {
-    switch self {
-    case .preferred(let side): side == label ? 1 : 0
-    case .tie: 0.5
-    }
   }
 }

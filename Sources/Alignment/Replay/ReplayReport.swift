@@ -239,9 +239,11 @@ extension ReplayReport {
     public let rewardModels: [String]
     public let bootstrapResamples: Int
     public let methods: [Method]
+    /// What to know before believing the figures.
+    public var warnings: [String] = []
 
     enum CodingKeys: String, CodingKey {
-      case pairs, pools, methods
+      case pairs, pools, methods, warnings
       case disagreementPairs = "disagreement_pairs"
       case rewardModels = "reward_models"
       case bootstrapResamples = "bootstrap_resamples"

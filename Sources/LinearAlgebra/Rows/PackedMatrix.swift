@@ -21,6 +21,8 @@ public final class PackedMatrix: Sendable {
   public let inputs: Int
   public let precision: Precision
   private let address: UInt
+  /// Where the memory comes from and goes to; nil for the system.
+  private let memory: PackedMemory?
 
   /// Packs W, read in blocks of rows and in parallel.
   ///
@@ -29,20 +31,20 @@ public final class PackedMatrix: Sendable {
   /// - Throws: the first error, by row, that `read` throws.
   /// - Complexity: one pass; no more than a block of rows a thread is in memory beside the result.
   public init(
-    outputs: Int, inputs: Int, precision: Precision = .float32, workers: Int = BLASRuntime.usableThreads,
-    _ read: @Sendable (Range<Int>) throws -> [Float]
+    outputs: Int, inputs: Int, precision: Precision = .float32, memory: PackedMemory? = nil,
+    workers: Int = BLASRuntime.usableThreads, _ read: @Sendable (Range<Int>) throws -> [Float]
   ) throws {
     precondition(outputs > 0 && inputs > 0, "a linear map of \(inputs) to \(outputs) does not exist")
     precondition(precision.isSupported, "this CPU does not compute in \(precision.rawValue)")
     self.outputs = outputs
     self.inputs = inputs
     self.precision = precision
+    self.memory = memory
     let bytes = Self.byteCount(outputs: outputs, inputs: inputs, precision: precision)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    address = UInt(bitPattern: memory)
+    address = memory?.take(byteCount: bytes) ?? PackedMemory.allocate(byteCount: bytes)
 
     // Whole panels, so that no two threads write to one.
-    let blockRows = 48
+    let blockRows = Self.panel
     let blocks = (outputs + blockRows - 1) / blockRows
     let blockBytes = bytes / blocks
     let base = address
@@ -66,10 +68,12 @@ public final class PackedMatrix: Sendable {
   }
 
   /// Packs W whose rows are those of several row-major arrays, one array after another.
-  public convenience init(_ parts: [[Float]], inputs: Int, workers: Int = BLASRuntime.usableThreads) {
+  public convenience init(
+    _ parts: [[Float]], inputs: Int, memory: PackedMemory? = nil, workers: Int = BLASRuntime.usableThreads
+  ) {
     let ends = Self.rowEnds(parts, columns: inputs)
     do {
-      try self.init(outputs: ends[parts.count], inputs: inputs, workers: workers) { rows in
+      try self.init(outputs: ends[parts.count], inputs: inputs, memory: memory, workers: workers) { rows in
         var values: [Float] = []
         values.reserveCapacity(rows.count * inputs)
         for (part, weights) in parts.enumerated() {
@@ -84,19 +88,30 @@ public final class PackedMatrix: Sendable {
   }
 
   /// Packs W' instead, for dX = dY W: `outputs` are then the columns of the arrays, `inputs` their rows together.
-  public init(transposing parts: [[Float]], columns: Int) {
+  public init(
+    transposing parts: [[Float]], columns: Int, memory: PackedMemory? = nil, workers: Int = BLASRuntime.usableThreads
+  ) {
     let ends = Self.rowEnds(parts, columns: columns)
+    let depth = ends[parts.count]
     outputs = columns
-    inputs = ends[parts.count]
+    inputs = depth
     precision = .float32
+    self.memory = memory
     let bytes = Self.byteCount(outputs: outputs, inputs: inputs, precision: .float32)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    memset(memory, 0, bytes)
-    address = UInt(bitPattern: memory)
-    for (part, weights) in parts.enumerated() {
-      kernels_pack_transposed_f32(
-        ends[part + 1] - ends[part], columns, weights, columns, memory.assumingMemoryBound(to: Float.self), inputs,
-        ends[part])
+    address = memory?.take(byteCount: bytes) ?? PackedMemory.allocate(byteCount: bytes)
+    let blocks = (columns + Self.panel - 1) / Self.panel
+    let base = address
+    concurrentFor(blocks, workers: workers) { _, block in
+      let own = block * Self.panel..<min(columns, (block + 1) * Self.panel)
+      let target = UnsafeMutablePointer<Float>(bitPattern: base)! + block * Self.panel * depth
+      if own.count < Self.panel { target.update(repeating: 0, count: Self.panel * depth) }
+      for (part, weights) in parts.enumerated() {
+        weights.withUnsafeBufferPointer { weights in
+          guard let weights = weights.baseAddress else { return }
+          kernels_pack_transposed_f32(
+            ends[part + 1] - ends[part], own.count, weights + own.lowerBound, columns, target, depth, ends[part])
+        }
+      }
     }
   }
 
@@ -119,7 +134,16 @@ public final class PackedMatrix: Sendable {
     }
   }
 
-  deinit { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+  deinit {
+    if let memory {
+      memory.give(address, byteCount: byteCount)
+    } else {
+      UnsafeMutableRawPointer(bitPattern: address)?.deallocate()
+    }
+  }
+
+  /// Rows of W that lie side by side.
+  private static let panel = 48
 
   /// Bytes of the packed weights.
   public var byteCount: Int { Self.byteCount(outputs: outputs, inputs: inputs, precision: precision) }

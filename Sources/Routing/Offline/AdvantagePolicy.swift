@@ -29,7 +29,9 @@ public struct AdvantagePolicy: OfflinePolicy {
       let regression = try AdvantageRegression(
         contexts: projection.leading(count, of: projected), correctness: evidence.correctness)
       if regression.logEvidence > best?.regression.logEvidence ?? -.infinity {
-        best = Fitted(caution: caution, projection: projection, count: count, regression: regression)
+        best = Fitted(
+          caution: caution, projection: projection, count: count, regression: regression,
+          poolAccuracy: evidence.accuracies.reduce(0, +) / Double(evidence.armCount))
       }
     }
     guard let best else { preconditionFailure("no coordinates at all are always a candidate") }
@@ -85,14 +87,26 @@ public struct AdvantagePolicy: OfflinePolicy {
     /// The coordinates that the evidence is for.
     let count: Int
     let regression: AdvantageRegression
+    /// The mean over pairs and arms.
+    let poolAccuracy: Double
+
+    /// Scores are advantages. How hard a pair is for all arms the regression leaves out, so a probability is the pool's accuracy plus
+    /// the advantage.
+    func judge(contexts: Matrix<Double>, domains: [String?]) throws -> OfflineRouter.Judgement? {
+      let projected = projection.leading(count, of: try projection.apply(contexts))
+      let advantages = (0..<contexts.rows).map { regression.prediction(projected.row($0)).advantages }
+      return OfflineRouter.Judgement(
+        scores: Matrix(rows: advantages),
+        probabilities: Matrix(rows: advantages.map { $0.map { min(max(poolAccuracy + $0, 0), 1) } }))
+    }
 
     func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int] {
       let offsets = regression.means.map { $0[0] }
-      let overall = offsets.indices.max { (offsets[$0], -$0) < (offsets[$1], -$1) } ?? 0
+      let overall = offsets[...].firstHighest
       let projected = projection.leading(count, of: try projection.apply(contexts))
       return (0..<contexts.rows).map { row in
         let (advantages, deviation) = regression.prediction(projected.row(row))
-        let arm = advantages.indices.max { (advantages[$0], -$0) < (advantages[$1], -$1) } ?? overall
+        let arm = advantages[...].firstHighest
         return advantages[arm] - advantages[overall] > caution * deviation ? arm : overall
       }
     }

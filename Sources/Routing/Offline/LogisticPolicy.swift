@@ -24,30 +24,48 @@ public struct LogisticPolicy: OfflinePolicy {
   }
 
   public func fit(_ evidence: OfflineEvidence) throws -> any FittedOfflinePolicy {
-    let transform = try ContextTransform(components: components).fit(evidence.contexts)
+    guard let transform = try transform(evidence.contexts) else { return BestSinglePolicy().fit(evidence) }
     let contexts = try transform.apply(evidence.contexts)
-    let arms = try evidence.correctness.map { labels in
+    let arms = try evidence.correctness.compactMap { labels in
       var best: LaplacePosterior?
       for variance in Self.weightVariances {
-        let prior = [Double](repeating: variance, count: components) + [1]
+        let prior = [Double](repeating: variance, count: contexts.columns - 1) + [1]
         let posterior = try LaplacePosterior(contexts: contexts, labels: labels, priorVariance: prior)
         if posterior.logEvidence > best?.logEvidence ?? -.infinity { best = posterior }
       }
-      return best?.mode ?? []
+      return best
     }
-    return Fitted(transform: transform, weights: arms)
+    return Fitted(transform: transform, posteriors: arms)
+  }
+
+  /// With fewer coordinates where the contexts do not differ in as many directions; nil where they do not differ at all.
+  private func transform(_ contexts: Matrix<Double>) throws -> FittedContextTransform? {
+    for count in (1...components).reversed() {
+      do {
+        return try ContextTransform(components: count).fit(contexts)
+      } catch RoutingError.context {
+        continue
+      }
+    }
+    return nil
   }
 
   private struct Fitted: FittedOfflinePolicy {
     let transform: FittedContextTransform
-    let weights: [[Double]]
+    let posteriors: [LaplacePosterior]
 
-    func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int] {
+    func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int] { try judgement(contexts).arms }
+
+    func judge(contexts: Matrix<Double>, domains: [String?]) throws -> OfflineRouter.Judgement? {
+      try judgement(contexts)
+    }
+
+    private func judgement(_ contexts: Matrix<Double>) throws -> OfflineRouter.Judgement {
       let projected = try transform.apply(contexts)
-      return (0..<projected.rows).map { row in
-        let scores = weights.map { dot($0[...], projected.row(row)) }
-        return scores.indices.max { (scores[$0], -$0) < (scores[$1], -$1) } ?? 0
-      }
+      let rows = (0..<projected.rows).map { Array(projected.row($0)) }
+      return OfflineRouter.Judgement(
+        scores: Matrix(rows: rows.map { row in posteriors.map { dot($0.mode, row) } }),
+        probabilities: Matrix(rows: rows.map { row in posteriors.map { $0.probability(row) } }))
     }
   }
 }
@@ -74,7 +92,7 @@ public struct LaplacePosterior: Sendable {
     var objective = Self.logPosterior(contexts, labels, priorVariance, weights)
     var factor = try Self.precision(contexts, priorVariance, weights)
     for _ in 0..<Self.iterations {
-      let errors = zip(labels, gemv(contexts, .asIs, weights)).map { $0 - Self.sigmoid($1) }
+      let errors = zip(labels, gemv(contexts, .asIs, weights)).map { $0 - logistic($1) }
       let gradient = zip(gemv(contexts, .transposed, errors), zip(weights, priorVariance)).map { $0 - $1.0 / $1.1 }
       let step = factor.solve(gradient)
       // The log posterior is concave: half steps reach a rise, unless the mode is there to rounding.
@@ -96,7 +114,14 @@ public struct LaplacePosterior: Sendable {
     logEvidence = objective + 0.5 * (Double(weights.count) * log(2 * .pi) - factor.logDeterminant)
   }
 
-  private static func sigmoid(_ x: Double) -> Double { x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)) }
+  /// p(y = 1 | x) with the weights integrated out: sigmoid(m / sqrt(1 + pi v / 8)), m = x . mode, v = x' H^-1 x. The less is known
+  /// about a context, the closer to one half.
+  ///
+  /// Source: MacKay 1992, section 3.
+  func probability(_ context: [Double]) -> Double {
+    let variance = max(dot(context, precision.solve(context)), 0)
+    return logistic(dot(context, mode) / (1 + .pi * variance / 8).squareRoot())
+  }
 
   /// log p(y | w) + log p(w), normalised.
   private static func logPosterior(
@@ -116,7 +141,7 @@ public struct LaplacePosterior: Sendable {
   ) throws -> Cholesky<Double> {
     var scaled = contexts
     for (row, logit) in gemv(contexts, .asIs, weights).enumerated() {
-      let p = sigmoid(logit)
+      let p = logistic(logit)
       let root = (p * (1 - p)).squareRoot()
       for column in 0..<contexts.columns { scaled[row, column] *= root }
     }

@@ -39,8 +39,7 @@ public struct OfflineEvidence: Sendable {
 
   /// The arm that is right most often; of equals the first.
   public var bestArm: Int {
-    let accuracies = accuracies
-    return accuracies.indices.max { (accuracies[$0], -$0) < (accuracies[$1], -$1) } ?? 0
+    accuracies[...].firstHighest
   }
 }
 
@@ -59,19 +58,36 @@ public protocol FittedOfflinePolicy: Sendable {
   ///
   /// - Throws: `RoutingError`.
   func arms(contexts: Matrix<Double>, domains: [String?]) throws -> [Int]
+
+  /// What it expects of every arm on each pair; nil where it knows no more than whom to ask.
+  ///
+  /// - Throws: `RoutingError`.
+  func judge(contexts: Matrix<Double>, domains: [String?]) throws -> OfflineRouter.Judgement?
 }
 
-/// The arm that is right most often in the evidence, for every pair.
+extension FittedOfflinePolicy {
+  public func judge(contexts: Matrix<Double>, domains: [String?]) -> OfflineRouter.Judgement? { nil }
+}
+
+/// The arm that is right most often in the evidence, for every pair. What it expects of an arm is the arm's accuracy there: what a
+/// forecast by context has to beat.
 public struct BestSinglePolicy: OfflinePolicy {
   public let name = "best single (named by training)"
 
   public init() {}
 
-  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(arm: evidence.bestArm) }
+  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(accuracies: evidence.accuracies) }
 
   private struct Fitted: FittedOfflinePolicy {
-    let arm: Int
-    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] { [Int](repeating: arm, count: contexts.rows) }
+    let accuracies: [Double]
+
+    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] {
+      [Int](repeating: accuracies[...].firstHighest, count: contexts.rows)
+    }
+
+    func judge(contexts: Matrix<Double>, domains: [String?]) -> OfflineRouter.Judgement? {
+      .init(accuracies: [[Double]](repeating: accuracies, count: contexts.rows))
+    }
   }
 }
 
@@ -83,12 +99,27 @@ public struct BestOfDomainPolicy: OfflinePolicy {
 
   public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy {
     let pairs = Dictionary(grouping: 0..<evidence.pairCount) { evidence.domains[$0] }
-    return Fitted(fallback: evidence.bestArm, arms: pairs.mapValues { evidence.selecting($0).bestArm })
+    return Fitted(overall: evidence.accuracies, ofDomain: pairs.mapValues { evidence.selecting($0).accuracies })
   }
 
   private struct Fitted: FittedOfflinePolicy {
-    let fallback: Int
-    let arms: [String?: Int]
-    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] { domains.map { arms[$0] ?? fallback } }
+    let overall: [Double]
+    let ofDomain: [String?: [Double]]
+
+    func arms(contexts: Matrix<Double>, domains: [String?]) -> [Int] {
+      domains.map { (ofDomain[$0] ?? overall)[...].firstHighest }
+    }
+
+    func judge(contexts: Matrix<Double>, domains: [String?]) -> OfflineRouter.Judgement? {
+      .init(accuracies: domains.map { ofDomain[$0] ?? overall })
+    }
+  }
+}
+
+extension OfflineRouter.Judgement {
+  /// Accuracies as scores and as probabilities, one row a pair.
+  fileprivate init(accuracies: [[Double]]) {
+    let rows = Matrix(rows: accuracies)
+    self.init(scores: rows, probabilities: rows)
   }
 }

@@ -13,6 +13,8 @@ public struct OfflineRouter: Sendable, Equatable {
     public let set: RouterTrainingSet.Configuration
     /// The epoch whose weights these are.
     public let epoch: Int
+    /// nil for a router that was saved before they were kept.
+    public let pairs: RouterPairs?
   }
 
   package let network: RouterNetwork<Float>
@@ -46,12 +48,20 @@ public struct OfflineRouter: Sendable, Equatable {
     Self.widened(try forward(features))
   }
 
-  /// What the router says of each pair: contexts x E_bt to route by, and the probability that each model is right.
+  /// What is expected of each model on each pair: scores to route by, of a router contexts x E_bt, and the probability that it is right.
   public struct Judgement: Sendable, Equatable {
     /// B x K.
     public let scores: Matrix<Double>
-    /// B x K, of the classification head; trained on balanced labels they are not calibrated to the pool's accuracies.
+    /// B x K. Those of a classification head trained on balanced labels are not calibrated to the pool's accuracies.
     public let probabilities: Matrix<Double>
+
+    public init(scores: Matrix<Double>, probabilities: Matrix<Double>) {
+      precondition(
+        scores.rows == probabilities.rows && scores.columns == probabilities.columns,
+        "\(scores.rows) x \(scores.columns) scores, \(probabilities.rows) x \(probabilities.columns) probabilities")
+      self.scores = scores
+      self.probabilities = probabilities
+    }
 
     /// The arm of the highest score of each pair; of equals the first.
     public var arms: [Int] { (0..<scores.rows).map { scores.row($0).firstHighest } }
@@ -101,6 +111,8 @@ extension OfflineRouter {
   private static let formatVersion = 1
   private static let manifestName = "manifest.json"
   private static let tensorsName = "router.safetensors"
+  /// A checkpoint that was trained along, or an adapter to one.
+  public static let encoderName = "encoder"
   /// Where a training run keeps its best router.
   public static let bestName = "best"
 
@@ -113,20 +125,28 @@ extension OfflineRouter {
     }
   }
 
+  /// The folder in a router's folder with the encoder that was trained along; nil where there is none.
+  public static func encoderFolder(_ folder: URL) -> URL? {
+    let encoder = location(folder)?.appendingPathComponent(encoderName)
+    return encoder.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0 : nil }
+  }
+
   /// Whether a folder holds an offline router rather than something else, or nothing.
   public static func exists(at folder: URL) -> Bool { location(folder) != nil }
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
+  /// - Parameter saveEncoder: writes the encoder that was trained with the router into the folder that it is given, and names it.
   /// - Throws: `StorageError`.
-  public func save(to folder: URL) throws {
+  public func save(to folder: URL, encoder saveEncoder: ((URL) throws -> String)? = nil) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let manifest = try encoder.encode(
-      Manifest(
-        kind: Self.kind, formatVersion: Self.formatVersion, rewardModels: rewardModels, encoder: self.encoder,
-        featureCount: featureCount, dimension: dimension, training: training))
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
+      let manifest = try encoder.encode(
+        Manifest(
+          kind: Self.kind, formatVersion: Self.formatVersion, rewardModels: rewardModels,
+          encoder: saveEncoder?(temporary) ?? self.encoder, featureCount: featureCount, dimension: dimension,
+          training: training))
       try AtomicFile.write(
         Safetensors.encode(network.tensors()), to: temporary.appendingPathComponent(Self.tensorsName))
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))
@@ -168,7 +188,8 @@ extension OfflineRouter {
       network: network, rewardModels: manifest.rewardModels, encoder: manifest.encoder, training: manifest.training)
   }
 
-  /// The heads of a published router's checkpoint, whose encoder (`backbone.*`) is loaded apart.
+  /// The heads of a published router's checkpoint. Its encoder (`backbone.*`) is loaded apart: with config.json and
+  /// tokenizer.json beside the file, its folder is a checkpoint for `DialogueEncoder` and `TrainableTransformer`.
   ///
   /// - Returns: the router, and the names of the tensors that are none of its own.
   /// - Throws: `StorageError`, `RoutingError.savedState`.

@@ -1,126 +1,72 @@
 import LinearAlgebra
+import NeuralNetwork
 
-/// How an offline router is trained on frozen features.
-public struct OfflineTraining: Sendable, Equatable, Codable {
-  public var loss = RouterLossConfiguration()
-  /// d, the size of a context; nil for half the features, as in the paper.
-  public var dimension: Int?
-  public var epochs = 20
-  public var batchSize = 64
-  public var learningRate = 1e-3
-  public var weightDecay = 0.01
-  public var schedule = RateSchedule.linear
-  /// Share of the steps in which the rate rises.
-  public var warmup = 0.1
-  /// The gradient's largest norm over all tensors; 0 clips nothing.
-  public var clipNorm = 1.0
-  /// Epochs without a better validation accuracy after which training stops; 0 never stops it.
-  public var patience = 5
-  public var seed: UInt64 = 1
-
-  public init() {}
-
-  /// - Throws: `RoutingError.training`.
-  public func validate() throws(RoutingError) {
-    func require(_ holds: Bool, _ problem: String) throws(RoutingError) {
-      if !holds { throw .training(problem: problem) }
-    }
-    func isPositive(_ value: Double) -> Bool { value > 0 && value.isFinite }
-    func isWeight(_ value: Double) -> Bool { value >= 0 && value.isFinite }
-    try require(epochs > 0 && batchSize > 0, "at least one epoch and one pair a batch are needed")
-    try require(dimension.map { $0 > 0 } ?? true, "a context has at least one coordinate")
-    try require(isPositive(learningRate), "the learning rate is \(learningRate); it is a positive number")
-    try require(
-      isWeight(weightDecay) && isWeight(clipNorm), "weight decay and clipping norm are finite numbers from 0 on")
-    try require(
-      isWeight(loss.classificationWeight) && isWeight(loss.differenceWeight),
-      "the weights of the loss, lambda and mu, are finite numbers from 0 on")
-    try require((0..<1).contains(warmup), "the warm-up is a share of the steps in [0, 1), not \(warmup)")
-    try require(patience >= 0, "the patience is a number of epochs, 0 for no early stopping")
-  }
-}
-
-/// What one epoch was like.
-public struct EpochReport: Sendable, Equatable, Codable {
-  /// From 1.
-  public let epoch: Int
-  /// Means over the batches, weighted by their samples, before each step.
-  public let loss: RouterLoss
-  /// The mean norm of the gradient before clipping.
-  public let gradientNorm: Double
-  /// The rate of the last step.
-  public let learningRate: Double
-  /// Router accuracy on the validation pairs; on the training pairs where there are none.
-  public let accuracy: Double
-}
-
-/// Everything that decides how a training run goes on: weights, moments, position, best weights so far.
+/// Trains an offline router's heads on pair features: of a frozen encoder, or of one that is trained along.
 ///
-/// The order of an epoch is drawn from (seed, epoch) alone, so that no generator's state is needed beside the epoch.
-public struct OfflineTrainingState: Sendable, Equatable {
-  package internal(set) var network: RouterNetwork<Float>
-  var firstMoment: RouterNetwork<Float>
-  var secondMoment: RouterNetwork<Float>
-  /// Optimiser steps done.
-  public internal(set) var steps = 0
-  package internal(set) var best: RouterNetwork<Float>
-  /// The epoch of `best`; 0 before the first.
-  public internal(set) var bestEpoch = 0
-  public internal(set) var bestAccuracy = 0.0
-  /// One an epoch done.
-  public internal(set) var history: [EpochReport] = []
-
-  public var epoch: Int { history.count }
-
-  init(network: RouterNetwork<Float>) {
-    self.network = network
-    best = network
-    firstMoment = RouterNetwork(
-      features: network.featureCount, dimension: network.dimension, arms: network.armCount)
-    secondMoment = firstMoment
-  }
-}
-
-/// Trains an offline router's heads on frozen pair features.
+/// A step is a batch's loss, its gradients, clipping by their norm over all tensors, and AdamW. Equal seeds, data and threads give
+/// equal bits, also where a run was saved and taken up again.
 public struct OfflineTrainer: Sendable {
   public let training: OfflineTraining
   public let set: RouterTrainingSet
-  /// One row a pair of the dataset.
-  public let features: Matrix<Float>
   /// Of the training pairs.
   public let behavior: RewardModelBehavior
   public let validation: RewardModelBehavior?
-  public private(set) var state: OfflineTrainingState
+  public internal(set) var state: OfflineTrainingState
+  /// The encoder that is trained along; nil for frozen features.
+  public internal(set) var encoder: EncoderInTraining?
+  /// One row a pair of the dataset; without rows where the encoder is trained.
+  private let features: Matrix<Float>
   private let ids: [Int: String]
+  private var gradient: RouterNetwork<Float>
+  /// The samples of the epoch that runs, in its order.
+  private var order: [Int]
 
   /// - Parameters:
   ///   - behavior: of the training pairs, from which `set` was made; names pairs in errors.
+  ///   - features: one row a pair of the dataset.
   ///   - validation: pairs that decide which epoch is best, disjoint from the training pairs by prompt.
-  ///   - state: of a run to be continued; nil starts one.
   /// - Throws: `RoutingError.training`, `RoutingError.notFinite`.
   public init(
     _ training: OfflineTraining, set: RouterTrainingSet, behavior: RewardModelBehavior, features: Matrix<Float>,
-    validation: RewardModelBehavior? = nil, state: OfflineTrainingState? = nil
+    validation: RewardModelBehavior? = nil
   ) throws(RoutingError) {
-    try training.validate()
     if let bad = features.elements.firstIndex(where: { !$0.isFinite }) {
       throw .notFinite(what: "the feature vector of pair \(bad / features.columns)", index: bad % features.columns)
     }
+    try self.init(
+      training, set, behavior, features: features, encoder: nil, featureCount: features.columns, validation: validation)
+  }
+
+  /// - Parameter encoder: trained with the heads, over the tokens of all pairs of the dataset; otherwise as above.
+  /// - Throws: `RoutingError.training`.
+  public init(
+    _ training: OfflineTraining, set: RouterTrainingSet, behavior: RewardModelBehavior, encoder: EncoderInTraining,
+    validation: RewardModelBehavior? = nil
+  ) throws(RoutingError) {
+    try self.init(
+      training, set, behavior, features: Matrix(rows: 0, columns: encoder.featureCount), encoder: encoder,
+      featureCount: encoder.featureCount, validation: validation)
+  }
+
+  private init(
+    _ training: OfflineTraining, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior, features: Matrix<Float>,
+    encoder: EncoderInTraining?, featureCount: Int, validation: RewardModelBehavior?
+  ) throws(RoutingError) {
+    try training.validate()
     self.training = training
     self.set = set
-    self.features = features
     self.behavior = behavior
     self.validation = validation
+    self.features = features
+    self.encoder = encoder
     ids = Dictionary(uniqueKeysWithValues: zip(behavior.pairs, behavior.ids))
-    if let state {
-      self.state = state
-    } else {
-      var generator = PhiloxGenerator(seed: training.seed, stream: "offline-router-weights")
-      self.state = OfflineTrainingState(
-        network: RouterNetwork(
-          features: features.columns, dimension: training.dimension ?? max(features.columns / 2, 1),
-          arms: set.rewardModels.count, using: &generator))
-    }
+    var generator = PhiloxGenerator(seed: training.seed, stream: "offline-router-weights")
+    let network = RouterNetwork<Float>(
+      features: featureCount, dimension: training.dimension ?? max(featureCount / 2, 1), arms: set.rewardModels.count,
+      using: &generator)
+    state = OfflineTrainingState(network: network, training)
+    gradient = RouterNetwork(features: featureCount, dimension: network.dimension, arms: network.armCount)
+    order = Self.order(epoch: 0, samples: set.targets.count, seed: training.seed)
   }
 
   public var stepsPerEpoch: Int { (set.targets.count + training.batchSize - 1) / training.batchSize }
@@ -130,89 +76,139 @@ public struct OfflineTrainer: Sendable {
       || (training.patience > 0 && state.epoch - state.bestEpoch >= training.patience && state.epoch > 0)
   }
 
-  /// The router of the best epoch so far, or of the last.
+  /// The router of the best epoch so far, or of the last; of an encoder that is trained the last weights are those that go with it.
   public func router(best: Bool = true, encoder: String) -> OfflineRouter {
     OfflineRouter(
       network: best ? state.best : state.network, rewardModels: set.rewardModels, encoder: encoder,
-      training: .init(training: training, set: set.configuration, epoch: best ? state.bestEpoch : state.epoch))
+      training: .init(
+        training: training, set: set.configuration, epoch: best ? state.bestEpoch : state.epoch,
+        pairs: RouterPairs(training: behavior, validation: validation)))
   }
 
-  /// One pass over the training set.
+  /// What is left of the epoch that runs: one pass over the training set.
   ///
-  /// - Parameter onStep: called after each step with the loss of its batch.
-  /// - Throws: `RoutingError.diverged`; the state is then that before the epoch.
-  public mutating func runEpoch(onStep: (RouterLoss) -> Void = { _ in }) throws(RoutingError) {
-    var next = state
-    var generator = PhiloxGenerator(
-      seed: training.seed, stream: "offline-router-order", index: UInt64(state.epoch))
-    let order = generator.permutation(set.targets.count)
-    var mean = RouterLoss()
-    var gradientNorm = 0.0
-    var rate = 0.0
-    for begin in stride(from: 0, to: order.count, by: training.batchSize) {
-      let batch = order[begin..<min(begin + training.batchSize, order.count)].map { set.targets[$0] }
-      let step = try step(&next, batch)
-      let share = Double(batch.count) / Double(order.count)
-      mean.comparison += share * step.loss.comparison
-      mean.classification += share * step.loss.classification
-      mean.difference += share * step.loss.difference
-      mean.total += share * step.loss.total
-      gradientNorm += share * step.norm
-      rate = step.rate
-      onStep(step.loss)
-    }
-    let accuracy = accuracy(next.network)
-    if next.bestEpoch == 0 || accuracy > next.bestAccuracy {
-      (next.best, next.bestEpoch, next.bestAccuracy) = (next.network, state.epoch + 1, accuracy)
-    }
-    next.history.append(
-      EpochReport(
-        epoch: state.epoch + 1, loss: mean, gradientNorm: gradientNorm, learningRate: rate, accuracy: accuracy))
-    state = next
+  /// - Throws: as `step`.
+  public mutating func runEpoch() throws {
+    while try step().epoch == nil {}
   }
 
-  private func step(
-    _ next: inout OfflineTrainingState, _ batch: [RouterTarget]
-  ) throws(RoutingError) -> (loss: RouterLoss, norm: Double, rate: Double) {
-    var gradient = RouterNetwork<Float>(
-      features: next.network.featureCount, dimension: next.network.dimension, arms: next.network.armCount)
-    let (loss, _) = next.network.loss(
-      features: features.selectingRows(batch.map(\.pair)), targets: batch, training.loss, addingTo: &gradient)
-    func diverged(_ tensor: String) -> RoutingError {
-      .diverged(
-        epoch: next.history.count + 1, step: next.steps + 1, tensor: tensor,
-        pairs: batch.map { ids[$0.pair] ?? "pair \($0.pair)" })
+  /// One step; after an epoch's last the router is judged on the validation pairs.
+  ///
+  /// - Throws: `RoutingError.diverged` for a loss, gradient or weight that is no number any more: go on from the state that was
+  ///   saved last. `TransformersError`.
+  public mutating func step() throws -> StepReport {
+    let begin = state.progress.steps * training.batchSize
+    let batch = order[begin..<min(begin + training.batchSize, order.count)].map { set.targets[$0] }
+    // Whatever ends the step, the next one begins with empty gradients.
+    defer {
+      gradient.clear()
+      encoder?.clearGradients()
     }
-    guard loss.total.isFinite else { throw diverged("the loss") }
-    let parameters = next.network.parameters
-    var square = 0.0
-    for parameter in parameters {
-      let values = gradient[keyPath: parameter.path]
-      let own = Double(dot(values, values))
-      guard own.isFinite else { throw diverged("the gradient of \(parameter.name)") }
-      square += own
+    let (loss, tokens) = try addGradients(of: batch)
+    let norm = try gradientNorm(of: batch)
+    let schedule = LearningRateSchedule(
+      training.schedule, warmupSteps: Int((training.warmup * Double(training.epochs * stepsPerEpoch)).rounded()),
+      totalSteps: training.epochs * stepsPerEpoch)
+    let rateFactor = schedule.factor(state.steps)
+    let factor = training.clipNorm > 0 ? clippingFactor(norm: norm, maximum: training.clipNorm) : 1
+    Self.step(
+      &state.optimizer, gradient.arrays.map(\.values), &state.network, rateFactor: rateFactor, gradientFactor: factor)
+    encoder?.step(rateFactor: rateFactor, gradientFactor: factor)
+    let weights = state.network.arrays + (encoder?.trainedParameters ?? [])
+    if let bad = weights.first(where: { !squareSum($0.values, threads: BLASRuntime.usableThreads).isFinite }) {
+      throw diverged("\(bad.name) after the step", batch)
     }
-    let norm = square.squareRoot()
-    let scale = training.clipNorm > 0 && norm > training.clipNorm ? training.clipNorm / norm : 1
-    let rate =
-      training.learningRate
-      * training.schedule.factor(
-        step: next.steps, of: training.epochs * stepsPerEpoch, warmup: training.warmup)
-    next.steps += 1
-    for parameter in parameters {
-      FlatAdamW.step(
-        &next.network[keyPath: parameter.path], gradient: gradient[keyPath: parameter.path], scale: Float(scale),
-        first: &next.firstMoment[keyPath: parameter.path], second: &next.secondMoment[keyPath: parameter.path],
-        rate: Float(rate), decay: parameter.decays ? Float(training.weightDecay) : 0, step: next.steps)
+    let rate = training.learningRate * rateFactor
+    state.progress.add(
+      loss, gradientNorm: norm, learningRate: rate, share: Double(batch.count) / Double(order.count))
+    let epoch = begin + batch.count == order.count ? try finishEpoch() : nil
+    return StepReport(
+      step: state.steps, loss: loss, gradientNorm: norm, learningRate: rate, tokens: tokens, epoch: epoch)
+  }
+
+  private static func step(
+    _ optimizer: inout AdamW, _ gradients: [[Float]], _ network: inout RouterNetwork<Float>, rateFactor: Double,
+    gradientFactor: Double
+  ) {
+    network.update {
+      optimizer.step(&$0, gradients: gradients, rateFactor: rateFactor, gradientFactor: gradientFactor)
     }
-    return (loss, norm, rate)
+  }
+
+  /// The batch's loss; its gradients are in `gradient` and in the encoder's.
+  private mutating func addGradients(of batch: [RouterTarget]) throws -> (loss: RouterLoss, tokens: Int) {
+    guard let passes = encoder?.passes(over: batch.map(\.pair)) else {
+      let features = features.selectingRows(batch.map(\.pair))
+      let loss = state.network.loss(features: features, targets: batch, training.loss, addingTo: &gradient).loss
+      guard loss.total.isFinite else { throw diverged("the loss", batch) }
+      return (loss, 0)
+    }
+    let scale = RouterLossScale(batch, training.loss)
+    var loss = RouterLoss()
+    var tokens = 0
+    for members in passes {
+      let targets = members.map { batch[$0] }
+      guard let pass = try encoder?.forward(targets.map(\.pair)) else { break }
+      tokens += pass.tokens
+      guard pass.features.elements.allSatisfy(\.isFinite) else { throw diverged("the encoder's output", targets) }
+      let found = state.network.loss(
+        features: pass.features, targets: targets, training.loss, scale: scale, addingTo: &gradient,
+        featureGradient: true)
+      guard found.loss.total.isFinite else { throw diverged("the loss", targets) }
+      loss.add(found.loss)
+      if let gradient = found.dFeatures { encoder?.backward(gradient, pass) }
+    }
+    return (loss, tokens)
+  }
+
+  private func gradientNorm(of batch: [RouterTarget]) throws -> Double {
+    do throws(NeuralNetworkError) {
+      let own = try NeuralNetwork.gradientNorm(
+        gradient.arrays.map(\.values), of: state.network.arrays, step: state.steps + 1)
+      let other = try encoder?.gradientNorm(step: state.steps + 1) ?? 0
+      return (own * own + other * other).squareRoot()
+    } catch {
+      guard case .notFiniteGradient(let tensor, _, _, _, _) = error else { throw error }
+      throw diverged("the gradient of \(tensor)", batch)
+    }
+  }
+
+  private func diverged(_ tensor: String, _ batch: [RouterTarget]) -> RoutingError {
+    .diverged(
+      epoch: state.epoch + 1, step: state.progress.steps + state.epoch * stepsPerEpoch + 1, tensor: tensor,
+      pairs: batch.map { ids[$0.pair] ?? "pair \($0.pair)" })
+  }
+
+  private mutating func finishEpoch() throws -> EpochReport {
+    let accuracy = try validationAccuracy()
+    let progress = state.progress
+    let report = EpochReport(
+      epoch: state.epoch + 1, loss: progress.loss, gradientNorm: progress.gradientNorm,
+      learningRate: progress.learningRate, accuracy: accuracy)
+    if state.bestEpoch == 0 || accuracy > state.bestAccuracy {
+      (state.best, state.bestEpoch, state.bestAccuracy) = (state.network, report.epoch, accuracy)
+    }
+    state.history.append(report)
+    state.progress = EpochProgress()
+    takePosition()
+    return report
+  }
+
+  /// Draws the order of the epoch that the state is in.
+  mutating func takePosition() {
+    order = Self.order(epoch: state.epoch, samples: set.targets.count, seed: training.seed)
+  }
+
+  private static func order(epoch: Int, samples: Int, seed: UInt64) -> [Int] {
+    var generator = PhiloxGenerator(seed: seed, stream: "offline-router-order", index: UInt64(epoch))
+    return generator.permutation(samples)
   }
 
   /// The share of validation pairs, else of training pairs, whose best-scored model is right.
-  private func accuracy(_ network: RouterNetwork<Float>) -> Double {
+  private mutating func validationAccuracy() throws -> Double {
     let judged = validation ?? behavior
-    let contexts = network.encoder.forward(features.selectingRows(judged.pairs)).contexts
-    let scores = network.scores(contexts: contexts).comparison
+    let inputs = try encoder?.features(of: judged.pairs) ?? features.selectingRows(judged.pairs)
+    let scores = state.network.scores(contexts: state.network.encoder.forward(inputs).contexts).comparison
     let right = judged.right.indices.count { judged.right[$0][scores.row($0).firstHighest] }
     return Double(right) / Double(judged.pairs.count)
   }

@@ -8,6 +8,8 @@ public struct RewardModelBehavior: Sendable, Equatable {
   public let pairs: [Int]
   /// Their ids.
   public let ids: [String]
+  /// What they are known by wherever they occur again; none where only evidence of them is known.
+  public let identities: [PairIdentity]
   /// y: `right[i][n]` tells whether model n ranks pair `pairs[i]` as its label does; a tie is wrong.
   public let right: [[Bool]]
   /// `margins[i][n]`: the score of the better response minus that of the other, in the model's own unit.
@@ -35,6 +37,7 @@ public struct RewardModelBehavior: Sendable, Equatable {
           + "whose label is known")
     }
     ids = pairs.map { dataset.pairs[$0].id }
+    identities = pairs.map { PairIdentity(dataset.pairs[$0]) }
     right = pairs.map { pair in dataset.scores.indices.map { dataset.isCorrect(arm: $0, pair: pair) } }
     margins = pairs.map { pair in
       let label = dataset.pairs[pair].label ?? .a
@@ -47,6 +50,7 @@ public struct RewardModelBehavior: Sendable, Equatable {
     rewardModels = evidence.correctness.indices.map { "arm \($0)" }
     pairs = Array(0..<evidence.pairCount)
     ids = pairs.map { "\($0)" }
+    identities = []
     right = pairs.map { pair in evidence.correctness.map { $0[pair] == 1 } }
     margins = right.map { $0.map { $0 ? 1 : -1 } }
     unlabelledCount = 0

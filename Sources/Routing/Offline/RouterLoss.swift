@@ -11,6 +11,14 @@ public struct RouterLoss: Sendable, Equatable, Codable {
   public var total = 0.0
 
   public init() {}
+
+  /// Adds a share of another loss, part by part.
+  mutating func add(_ other: RouterLoss, share: Double = 1) {
+    comparison += share * other.comparison
+    classification += share * other.classification
+    difference += share * other.difference
+    total += share * other.total
+  }
 }
 
 /// How the parts of the loss are weighed, and what the mean of L_bt runs over.
@@ -23,6 +31,19 @@ public struct RouterLossConfiguration: Sendable, Equatable, Codable {
   public var countsEmptySamples = true
 
   public init() {}
+}
+
+/// What the means of a batch's loss run over. A batch that goes through in parts gives it to each: their losses and gradients
+/// then sum to those of the batch.
+package struct RouterLossScale: Sendable {
+  /// Samples of L_bt, and unmasked labels.
+  let samples: Int
+  let labels: Int
+
+  package init(_ targets: [RouterTarget], _ configuration: RouterLossConfiguration) {
+    samples = configuration.countsEmptySamples ? targets.count : targets.count { !$0.comparisons.isEmpty }
+    labels = targets.reduce(0) { $0 + $1.labels.count { $0 != nil } }
+  }
 }
 
 /// The gradients of the loss by the three heads' scores, B x K each.
@@ -38,19 +59,18 @@ struct RouterScoreGradients {
 ///     L_cls = mean over unmasked (i,n) of softplus(c[i,n]) - y[i,n] c[i,n]
 ///     L_reg = mean over unmasked (i,n) of |r[i,n] - difference[i,n]|
 ///
-/// A part without any comparison or label is 0.
+/// A part without any comparison or label is 0. `scale` is that of the whole batch where these targets are a part of one.
 func routerLoss<Scalar: BLASScalar>(
   comparisonScores s: Matrix<Scalar>, logits c: Matrix<Scalar>, differenceScores r: Matrix<Scalar>,
-  targets: [RouterTarget], _ configuration: RouterLossConfiguration
+  targets: [RouterTarget], _ configuration: RouterLossConfiguration, scale: RouterLossScale? = nil
 ) -> (loss: RouterLoss, gradients: RouterScoreGradients) {
   let zeros = Matrix<Double>(rows: s.rows, columns: s.columns)
   var gradients = RouterScoreGradients(comparison: zeros, classification: zeros, difference: zeros)
   var loss = RouterLoss()
-  let sampleCount =
-    configuration.countsEmptySamples ? targets.count : targets.count { !$0.comparisons.isEmpty }
-  let labelCount = targets.reduce(0) { $0 + $1.labels.count { $0 != nil } }
+  let scale = scale ?? RouterLossScale(targets, configuration)
+  let labelCount = scale.labels
   for (i, target) in targets.enumerated() {
-    let weight = 1 / Double(max(target.comparisons.count, 1) * max(sampleCount, 1))
+    let weight = 1 / Double(max(target.comparisons.count, 1) * max(scale.samples, 1))
     for comparison in target.comparisons {
       let margin = Double(s[i, comparison.winner]) - Double(s[i, comparison.loser])
       loss.comparison += weight * softplus(-margin)

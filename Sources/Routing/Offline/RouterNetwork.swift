@@ -4,8 +4,7 @@ import LinearAlgebra
 ///
 ///     s = h . v_n/|v_n|,   c = h . e_n/|e_n| + b_n,   r = h . q_n/|q_n| + t_n
 ///
-/// Generic so that training runs in Float and gradients are checked in Double. A value of this type also holds its gradient
-/// and the moments of its optimiser.
+/// Generic so that training runs in Float and gradients are checked in Double. A value of this type also holds its gradient.
 package struct RouterNetwork<Scalar: BLASScalar>: Sendable, Equatable {
   package var encoder: PairEncoderHead<Scalar>
   package var comparison: DirectionHead<Scalar>
@@ -105,15 +104,17 @@ package struct RouterNetwork<Scalar: BLASScalar>: Sendable, Equatable {
   }
 
   /// The loss of a batch; its gradients are added to `gradient`, and that of the features is returned where it is asked for.
+  ///
+  /// - Parameter scale: of the whole batch, where this is a part of one.
   package func loss(
     features: Matrix<Scalar>, targets: [RouterTarget], _ configuration: RouterLossConfiguration,
-    addingTo gradient: inout RouterNetwork, featureGradient: Bool = false
+    scale: RouterLossScale? = nil, addingTo gradient: inout RouterNetwork, featureGradient: Bool = false
   ) -> (loss: RouterLoss, dFeatures: Matrix<Scalar>?) {
     let pass = encoder.forward(features)
     let scores = scores(contexts: pass.contexts)
     let (loss, gradients) = routerLoss(
       comparisonScores: scores.comparison, logits: scores.logits, differenceScores: scores.difference,
-      targets: targets, configuration)
+      targets: targets, configuration, scale: scale)
     var dh = Matrix<Scalar>(rows: features.rows, columns: dimension)
     let dComparison = Self.narrowed(gradients.comparison)
     comparison.backward(dComparison, contexts: pass.contexts, into: &gradient.comparison, dh: &dh)

@@ -1,9 +1,12 @@
 import Foundation
+import NeuralNetwork
 import Storage
+import Transformers
 
-/// A training state as a folder: `state.json` (settings, position, history) and `state.safetensors` (weights, best weights, both
-/// moments). Loaded, training goes on bit for bit as if nothing had happened.
-extension OfflineTrainingState {
+/// A training run as a folder: `state.json` (settings, position, history), `state.safetensors` (the heads' weights, best weights and
+/// moments) and, where an encoder is trained, `encoder.safetensors` (its trained parameters and their moments). Taken up, training goes
+/// on bit for bit as if nothing had happened.
+extension OfflineTrainer {
   private struct Manifest: Codable {
     let formatVersion: Int
     let settings: [String: String]
@@ -11,17 +14,16 @@ extension OfflineTrainingState {
     let bestEpoch: Int
     let bestAccuracy: Double
     let history: [EpochReport]
+    let progress: EpochProgress
   }
 
-  private static let formatVersion = 1
+  private static let formatVersion = 2
   private static let manifestName = "state.json"
-  private static let tensorsName = "state.safetensors"
-  private static var parts: [(prefix: String, path: WritableKeyPath<OfflineTrainingState, RouterNetwork<Float>>)] {
-    [
-      ("weights.", \.network), ("best.", \.best), ("first_moment.", \.firstMoment),
-      ("second_moment.", \.secondMoment),
-    ]
-  }
+  private static let headsName = "state.safetensors"
+  private static let encoderName = "encoder.safetensors"
+  private static let weights = "weights."
+  private static let best = "best."
+  private static let optimizer = "optimizer."
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
@@ -32,41 +34,38 @@ extension OfflineTrainingState {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     let manifest = try encoder.encode(
       Manifest(
-        formatVersion: Self.formatVersion, settings: settings, steps: steps, bestEpoch: bestEpoch,
-        bestAccuracy: bestAccuracy, history: history))
-    let tensors = Self.parts.flatMap { part in
-      self[keyPath: part.path].parameters.map { parameter in
-        (
-          description: Safetensors.TensorDescription(
-            name: part.prefix + parameter.name, dtype: .f32, shape: parameter.shape),
-          values: self[keyPath: part.path][keyPath: parameter.path]
-        )
-      }
-    }
-    let values = Dictionary(uniqueKeysWithValues: tensors.map { ($0.description.name, $0.values) })
+        formatVersion: Self.formatVersion, settings: settings, steps: state.steps, bestEpoch: state.bestEpoch,
+        bestAccuracy: state.bestAccuracy, history: state.history, progress: state.progress))
+    let heads =
+      state.network.arrays.named(Self.weights) + state.best.arrays.named(Self.best)
+      + state.optimizer.state.named(Self.optimizer)
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
-      try SafetensorsWriter.write(
-        to: temporary.appendingPathComponent(Self.tensorsName), tensors: tensors.map(\.description)
-      ) { tensor, output in try output.append(values[tensor.name] ?? []) }
+      try ParameterFile(heads).write(to: temporary.appendingPathComponent(Self.headsName))
+      if let saved = self.encoder?.saved {
+        try ParameterFile(saved.parameters.named(Self.weights) + saved.optimizer.named(Self.optimizer))
+          .write(to: temporary.appendingPathComponent(Self.encoderName))
+      }
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))
     }
   }
 
-  /// Reads a folder that `save` wrote.
+  /// Takes up a folder that `save` wrote.
   ///
   /// - Parameter settings: those of the run that is to go on.
   /// - Throws: `RoutingError.savedState` with each setting that differs, or where the folder is damaged; `StorageError`.
-  public init(folder: URL, settings: [String: String]) throws {
+  public mutating func resume(from folder: URL, settings: [String: String]) throws {
     let url = folder.appendingPathComponent(Self.manifestName)
     func refused(_ problem: String) -> RoutingError { .savedState(path: url.path, problem: problem) }
     let manifest: Manifest
     do {
-      manifest = try JSONDecoder().decode(Manifest.self, from: Data(try AtomicFile.read(url)))
+      let bytes = Data(try AtomicFile.read(url))
+      let version = try JSONDecoder().decode(Version.self, from: bytes).formatVersion
+      guard version == Self.formatVersion else {
+        throw refused("it has format \(version), and format \(Self.formatVersion) is what can be read")
+      }
+      manifest = try JSONDecoder().decode(Manifest.self, from: bytes)
     } catch let error as DecodingError {
       throw refused("it is not the state of a training run: \(error.explanation)")
-    }
-    guard manifest.formatVersion == Self.formatVersion else {
-      throw refused("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
     }
     let differences = Set(settings.keys).union(manifest.settings.keys).sorted().filter {
       settings[$0] != manifest.settings[$0]
@@ -79,19 +78,49 @@ extension OfflineTrainingState {
         "the run was started with other settings: \(list.joined(separator: "; ")); resume it with the old ones, or train anew "
           + "into another folder")
     }
-    let file = try SafetensorsFile(mapping: folder.appendingPathComponent(Self.tensorsName))
-    self.init(network: try RouterNetwork<Float>.load(file, prefix: Self.parts[0].prefix).network)
-    for part in Self.parts {
-      self[keyPath: part.path] = try RouterNetwork<Float>.load(file, prefix: part.prefix).network
-    }
-    guard Self.parts.allSatisfy({ self[keyPath: $0.path].sizes == network.sizes }), manifest.steps >= 0,
-      (0...manifest.history.count).contains(manifest.bestEpoch)
+    let samples = set.targets.count
+    guard manifest.steps >= 0, (0...manifest.history.count).contains(manifest.bestEpoch),
+      manifest.progress.steps >= 0, manifest.progress.steps * training.batchSize < max(samples, 1)
     else { throw refused("its parts do not fit each other; the folder is damaged") }
-    (steps, bestEpoch, bestAccuracy) = (manifest.steps, manifest.bestEpoch, manifest.bestAccuracy)
-    history = manifest.history
+    do {
+      let headsURL = folder.appendingPathComponent(Self.headsName)
+      let file = try SafetensorsFile(mapping: headsURL)
+      let heads = try ParameterFile(contentsOf: headsURL)
+      var next = state
+      for (prefix, path) in [(Self.weights, \OfflineTrainingState.network), (Self.best, \.best)] {
+        let network = try RouterNetwork<Float>.load(file, prefix: prefix).network
+        guard network.arrays.map(\.shape) == state.network.arrays.map(\.shape) else {
+          throw refused("its weights have other sizes than this run's; the folder is damaged")
+        }
+        next[keyPath: path] = network
+      }
+      try next.optimizer.restore(heads.parameters.unnamed(Self.optimizer), stepCount: manifest.steps)
+      if encoder != nil {
+        let saved = try ParameterFile(contentsOf: folder.appendingPathComponent(Self.encoderName)).parameters
+        try encoder?.restore(
+          saved.unnamed(Self.weights), optimizer: saved.unnamed(Self.optimizer), steps: manifest.steps)
+      }
+      (next.bestEpoch, next.bestAccuracy) = (manifest.bestEpoch, manifest.bestAccuracy)
+      (next.history, next.progress) = (manifest.history, manifest.progress)
+      state = next
+    } catch let error as NeuralNetworkError {
+      throw refused("\(error)")
+    }
+    takePosition()
   }
+
+  private struct Version: Decodable { let formatVersion: Int }
 }
 
-extension RouterNetwork {
-  fileprivate var sizes: [Int] { [featureCount, dimension, armCount] }
+extension [Parameter] {
+  /// With a prefix before each name.
+  fileprivate func named(_ prefix: String) -> [Parameter] {
+    map { Parameter(name: prefix + $0.name, shape: $0.shape, values: $0.values) }
+  }
+
+  /// Those behind a prefix, without it.
+  fileprivate func unnamed(_ prefix: String) -> [Parameter] {
+    filter { $0.name.hasPrefix(prefix) }
+      .map { Parameter(name: String($0.name.dropFirst(prefix.count)), shape: $0.shape, values: $0.values) }
+  }
 }

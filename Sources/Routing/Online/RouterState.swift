@@ -13,16 +13,19 @@ public struct RouterState: Sendable, Equatable {
   /// Names the encoder behind the contexts, e.g. `hashed-256`; a router is worth nothing behind another one.
   public var encoder: String
   public var transform: FittedContextTransform?
+  /// The pairs that it has learnt from; nil where that is not kept.
+  public var pairs: RouterPairs?
 
   public init(
     router: ThompsonSamplingRouter, normalizer: RewardNormalizer, generator: PhiloxGenerator, encoder: String,
-    transform: FittedContextTransform? = nil
+    transform: FittedContextTransform? = nil, pairs: RouterPairs? = nil
   ) {
     self.router = router
     self.normalizer = normalizer
     self.generator = generator
     self.encoder = encoder
     self.transform = transform
+    self.pairs = pairs
   }
 
   private struct Manifest: Codable {
@@ -35,6 +38,7 @@ public struct RouterState: Sendable, Equatable {
     let generator: PhiloxGenerator
     let encoder: String
     let hasContextTransform: Bool
+    let pairs: RouterPairs?
   }
 
   private static let formatVersion = 1
@@ -56,7 +60,8 @@ public struct RouterState: Sendable, Equatable {
       Manifest(
         formatVersion: Self.formatVersion, rewardModels: router.arms.map(\.name), dimension: router.dimension,
         configuration: router.configuration, observationCounts: router.arms.map(\.posterior.observationCount),
-        normalizer: normalizer, generator: generator, encoder: self.encoder, hasContextTransform: transform != nil))
+        normalizer: normalizer, generator: generator, encoder: self.encoder, hasContextTransform: transform != nil,
+        pairs: pairs))
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
       try AtomicFile.write(Safetensors.encode(tensors), to: temporary.appendingPathComponent(Self.posteriorsName))
       if let saved = try transform?.saved() {
@@ -115,7 +120,8 @@ public struct RouterState: Sendable, Equatable {
     self.init(
       router: ThompsonSamplingRouter(
         arms: arms, dimension: manifest.dimension, configuration: manifest.configuration),
-      normalizer: manifest.normalizer, generator: manifest.generator, encoder: manifest.encoder, transform: transform)
+      normalizer: manifest.normalizer, generator: manifest.generator, encoder: manifest.encoder, transform: transform,
+      pairs: manifest.pairs)
   }
 }
 

@@ -26,7 +26,7 @@ public struct LoRAAdapter: Sendable, Equatable {
   private static let suffixA = ".lora_A.weight"
   private static let suffixB = ".lora_B.weight"
   private static let configurationFile = "adapter_config.json"
-  private static let tensorsFile = "adapter_model.safetensors"
+  public static let tensorsFile = "adapter_model.safetensors"
 
   public let configuration: LoRAConfiguration
   /// What is trained, named as in the file: for each module A, then B; then the modules saved in full.
@@ -62,6 +62,18 @@ public struct LoRAAdapter: Sendable, Equatable {
       precondition(configuration.isSaved(Self.module($0.name)), "\"\($0.name)\" is none of modules_to_save")
       return Parameter(name: Self.prefix + $0.name, shape: $0.shape, values: $0.values)
     }
+  }
+
+  /// - Parameter parameters: A, then B of each module.
+  init(_ configuration: LoRAConfiguration, modules: [Module], parameters: [Parameter]) {
+    self.configuration = configuration
+    self.modules = modules
+    self.parameters = parameters
+  }
+
+  /// Whether a folder holds an adapter rather than a checkpoint.
+  public static func exists(at folder: URL) -> Bool {
+    FileManager.default.fileExists(atPath: folder.appendingPathComponent(configurationFile).path)
   }
 
   /// Reads an adapter's folder.
@@ -176,8 +188,10 @@ public struct LoRAAdapter: Sendable, Equatable {
   /// The module that a key belongs to.
   private static func module(_ key: String) -> String { key.split(separator: ".").dropLast().joined(separator: ".") }
 
-  private static func spellings(of key: String) -> [String] {
-    let prefixes = ["model.", "bert."]
-    return [key] + prefixes.filter(key.hasPrefix).map { String(key.dropFirst($0.count)) } + prefixes.map { $0 + key }
+  /// A key with and without what may stand before it.
+  static func spellings(of key: String) -> [String] {
+    let prefixes = ["model.", "bert.", CheckpointLayout.routerPrefix]
+    let own = prefixes.first(where: key.hasPrefix).map { String(key.dropFirst($0.count)) } ?? key
+    return [key, own] + prefixes.map { $0 + own }
   }
 }

@@ -56,20 +56,64 @@ public struct DialogueEncoder: Sendable {
   /// New tokens of one forward pass: bounds the memory, and is enough to keep all threads busy.
   public static let tokensAtATime = 8192
 
-  /// - Parameter maxTokens: never more than the model reads.
-  /// - Throws: what the model and the tokenizer throw; `TransformersError.vocabularyMismatch`.
+  /// - Parameters:
+  ///   - folder: of a checkpoint, or of a LoRA adapter, whose `base_model_name_or_path` then names the checkpoint's folder.
+  ///   - maxTokens: never more than the model reads.
+  /// - Throws: what the model and the tokenizer throw; `TransformersError.vocabularyMismatch`; `RoutingError.context` for an
+  ///   adapter without its checkpoint, or in another precision than float32.
   public init(
     folder: URL, maxTokens: Int = 1024, cut: Cut = .end, template: Template = .router,
     precision: Precision = .float32, allowsNonFinite: Bool = false
   ) throws {
-    let model = try TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite)
+    if LoRAAdapter.exists(at: folder) {
+      let adapter = try LoRAAdapter(folder: folder)
+      let base = try Self.base(of: adapter, in: folder)
+      guard precision == .float32 else {
+        throw RoutingError.context(
+          problem: "\(folder.path): an adapter is merged in float32, not in \(precision.rawValue)")
+      }
+      try self.init(
+        TrainableTransformer(folder: base, adapter: adapter).model,
+        weights: Self.fingerprint(adapter: folder, base: base), folder: base, maxTokens: maxTokens, cut: cut,
+        template: template)
+      return
+    }
+    try self.init(
+      TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite),
+      weights: CheckpointTensors(folder: folder).fingerprint, folder: folder, maxTokens: maxTokens, cut: cut,
+      template: template)
+  }
+
+  private static func base(of adapter: LoRAAdapter, in folder: URL) throws -> URL {
+    let name = adapter.configuration.baseModelNameOrPath ?? ""
+    guard !name.isEmpty, FileManager.default.fileExists(atPath: name) else {
+      throw RoutingError.context(
+        problem: "\(folder.path): the adapter's base_model_name_or_path, '\(name)', is no folder; put the path of its "
+          + "checkpoint into adapter_config.json")
+    }
+    return URL(fileURLWithPath: name)
+  }
+
+  /// Names the weights of a checkpoint with an adapter.
+  static func fingerprint(adapter: URL, base: URL) throws -> Fingerprint {
+    try CheckpointTensors(folder: base).fingerprint.combined(
+      with: CheckpointTensors(folder: adapter, name: LoRAAdapter.tensorsFile).fingerprint)
+  }
+
+  /// An encoder whose weights are in memory, with the tokenizer and the settings of the folder that it was read from.
+  ///
+  /// - Parameter weights: names the weights.
+  /// - Throws: what the tokenizer throws; `TransformersError.vocabularyMismatch`.
+  public init(
+    _ model: TransformerModel, weights: Fingerprint, folder: URL, maxTokens: Int = 1024, cut: Cut = .end,
+    template: Template = .router
+  ) throws {
     let tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
     try model.configuration.checkVocabulary(tokenizer: tokenizer.vocabularySize, folder: folder.path)
     let settings =
-      "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(precision.rawValue)"
+      "\(try AtomicFile.read(folder.appendingPathComponent("config.json"))) \(model.pooling) \(model.precision.rawValue)"
     self.init(
-      model: model, tokenizer: tokenizer,
-      fingerprint: try CheckpointTensors(folder: folder).fingerprint.combined(with: Fingerprint(Array(settings.utf8))),
+      model: model, tokenizer: tokenizer, fingerprint: weights.combined(with: Fingerprint(Array(settings.utf8))),
       maxTokens: maxTokens, cut: cut, chatTemplate: template == .chat ? try ChatTemplate(folder: folder) : nil)
   }
 

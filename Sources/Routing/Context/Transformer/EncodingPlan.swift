@@ -33,7 +33,7 @@ public struct EncodingPlan: Sendable {
       guard !encoding.ids.isEmpty else {
         throw RoutingError.context(problem: "dialogue \(index) has no tokens; the tokenizer makes nothing of its text")
       }
-      let key = Self.key(encoding)
+      let key = Self.key(encoding.ids)
       if let text = textOfKey[key] {
         textOfKnown[dialogue] = text
         textOfDialogue.append(text)
@@ -66,10 +66,10 @@ public struct EncodingPlan: Sendable {
   }
 
   /// Names a text by what the model reads of it.
-  private static func key(_ encoding: Encoding) -> Fingerprint {
+  static func key(_ ids: [Int32]) -> Fingerprint {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(4 * encoding.ids.count)
-    for id in encoding.ids {
+    bytes.reserveCapacity(4 * ids.count)
+    for id in ids {
       for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: id >> Int32(shift))) }
     }
     return Fingerprint(bytes)
