@@ -43,7 +43,8 @@ public struct EncoderInTraining: Sendable {
     self.isCheckpointing = isCheckpointing
     optimizer = AdamW(
       model.parameters,
-      groups: [.init(name: "encoder", learningRate: rate, weightDecay: training.weightDecay)], isTrained: model.isTrained)
+      groups: [.init(name: "encoder", learningRate: rate, weightDecay: training.weightDecay)],
+      isTrained: model.isTrained)
     gradients = model.zeroGradients
     var texts: [[Int32]] = []
     var known: [[Int32]: Int] = [:]
