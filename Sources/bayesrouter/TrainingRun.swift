@@ -204,12 +204,6 @@ struct TrainingRun {
           series: [series("router") { 100 * $0.accuracy }])
       ),
     ]
-    return plots.map { name, plot in
-      do {
-        return try plot.render(to: folder.url, name: name).description
-      } catch {
-        return "warning: \(error)"
-      }
-    }
+    return plots.map { name, plot in plot.drawn(to: folder.url, name: name) }
   }
 }
