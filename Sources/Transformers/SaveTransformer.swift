@@ -44,10 +44,16 @@ extension TrainableTransformer {
 
   /// What stands beside the weights: tokenizer, pooling, …; links are followed, as caches of checkpoints have them.
   private static func companions(of folder: URL) throws -> [URL] {
-    let weights = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".gguf"]
+    let weights = [
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".h5", ".ot",
+      ".onnx",
+      ".msgpack",
+    ]
     return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
       .filter { url in
         let name = url.lastPathComponent
+        // Of folders those of sentence-transformers' modules alone, 1_Pooling and the like: others hold other weights.
+        guard !url.hasDirectoryPath || name.first?.isNumber == true else { return false }
         return name != "config.json" && !name.hasPrefix(".") && !weights.contains { name.hasSuffix($0) }
       }
   }

@@ -169,9 +169,9 @@ struct TrainingRun {
     for name in trainer.state.bestEpoch == epoch.epoch ? [OfflineRouter.bestName, "last"] : ["last"] {
       try router.save(to: folder.router(name), encoder: saveEncoder)
     }
-    // Last: a state never runs ahead of the routers beside it.
-    try trainer.save(to: folder.stateURL, settings: folder.settings)
     try folder.record(EpochEvent(report: epoch, seconds: seconds))
+    // Last: a state never runs ahead of the routers and the log beside it.
+    try trainer.save(to: folder.stateURL, settings: folder.settings)
   }
 
   /// Writes the encoder that was trained along into a router's folder.

@@ -91,7 +91,8 @@ public struct TunedEncoder: Sendable {
     }
     try adapter.write(to: folder)
     return try dialogueEncoder(
-      encoder.model.model, weights: DialogueEncoder.fingerprint(adapter: folder, base: self.folder), folder: self.folder
+      encoder.model.model, weights: DialogueEncoder.fingerprint(adapter, in: folder, base: self.folder),
+      folder: self.folder
     ).name
   }
 
@@ -102,18 +103,31 @@ public struct TunedEncoder: Sendable {
   }
 
   private func transformer() throws -> TrainableTransformer {
+    guard !LoRAAdapter.exists(at: folder) else {
+      throw RoutingError.training(
+        problem: "\(folder.path) is a LoRA adapter, which cannot be tuned further; give the checkpoint that it is for")
+    }
+    let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
     switch tuning {
+    case .lastLayers(let count) where count > settings.numHiddenLayers:
+      throw RoutingError.training(
+        problem: "--tune \(tuning): \(folder.path) has \(settings.numHiddenLayers) layers; name at most these, or full")
+    case .lowRank(let rank) where rank > settings.hiddenSize:
+      throw RoutingError.training(
+        problem: "--tune \(tuning): a rank is at most the hidden size, \(settings.hiddenSize) in \(folder.path)")
+    default: break
+    }
+    return switch tuning {
     case .frozen: try TrainableTransformer(folder: folder, trained: .none)
     case .lastLayers(let count): try TrainableTransformer(folder: folder, trained: .lastLayers(count))
     case .full: try TrainableTransformer(folder: folder, trained: .all)
     case .lowRank(let rank):
-      try TrainableTransformer(folder: folder, trained: .lowRank(try adapterConfiguration(rank)), seed: seed)
+      try TrainableTransformer(folder: folder, trained: .lowRank(adapterConfiguration(rank, settings)), seed: seed)
     }
   }
 
-  private func adapterConfiguration(_ rank: Int) throws -> LoRAConfiguration {
-    let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
-    return LoRAConfiguration(
+  private func adapterConfiguration(_ rank: Int, _ settings: TransformerConfiguration) -> LoRAConfiguration {
+    LoRAConfiguration(
       r: rank, loraAlpha: loraAlpha ?? 2 * Double(rank),
       targetModules: LoRAConfiguration.allLinearMaps(of: settings.modelType), taskType: "FEATURE_EXTRACTION",
       baseModelNameOrPath: folder.path)

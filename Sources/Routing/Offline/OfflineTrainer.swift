@@ -106,9 +106,10 @@ public struct OfflineTrainer: Sendable {
     }
     let (loss, tokens) = try addGradients(of: batch)
     let norm = try gradientNorm(of: batch)
-    let schedule = LearningRateSchedule(
-      training.schedule, warmupSteps: Int((training.warmup * Double(training.epochs * stepsPerEpoch)).rounded()),
-      totalSteps: training.epochs * stepsPerEpoch)
+    let total = training.epochs * stepsPerEpoch
+    // The first step of a warm-up has rate 0: one step at least comes after it.
+    let warmupSteps = min(Int((training.warmup * Double(total)).rounded()), total - 1)
+    let schedule = LearningRateSchedule(training.schedule, warmupSteps: warmupSteps, totalSteps: total)
     let rateFactor = schedule.factor(state.steps)
     let factor = training.clipNorm > 0 ? clippingFactor(norm: norm, maximum: training.clipNorm) : 1
     Self.step(

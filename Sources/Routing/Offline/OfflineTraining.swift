@@ -31,6 +31,8 @@ public struct OfflineTraining: Sendable, Equatable, Codable {
     func isPositive(_ value: Double) -> Bool { value > 0 && value.isFinite }
     func isWeight(_ value: Double) -> Bool { value >= 0 && value.isFinite }
     try require(epochs > 0 && batchSize > 0, "at least one epoch and one pair a batch are needed")
+    try require(
+      epochs <= 1_000_000 && batchSize <= 1_000_000_000, "at most a million epochs, and a billion pairs a batch")
     try require(dimension.map { $0 > 0 } ?? true, "a context has at least one coordinate")
     try require(isPositive(learningRate), "the learning rate is \(learningRate); it is a positive number")
     try require(

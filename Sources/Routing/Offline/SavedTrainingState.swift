@@ -78,9 +78,9 @@ extension OfflineTrainer {
         "the run was started with other settings: \(list.joined(separator: "; ")); resume it with the old ones, or train anew "
           + "into another folder")
     }
-    let samples = set.targets.count
-    guard manifest.steps >= 0, (0...manifest.history.count).contains(manifest.bestEpoch),
-      manifest.progress.steps >= 0, manifest.progress.steps * training.batchSize < max(samples, 1)
+    guard (0...manifest.history.count).contains(manifest.bestEpoch),
+      (0..<stepsPerEpoch).contains(manifest.progress.steps),
+      manifest.steps == manifest.history.count * stepsPerEpoch + manifest.progress.steps
     else { throw refused("its parts do not fit each other; the folder is damaged") }
     do {
       let headsURL = folder.appendingPathComponent(Self.headsName)

@@ -74,7 +74,7 @@ public struct DialogueEncoder: Sendable {
       }
       try self.init(
         TrainableTransformer(folder: base, adapter: adapter).model,
-        weights: Self.fingerprint(adapter: folder, base: base), folder: base, maxTokens: maxTokens, cut: cut,
+        weights: Self.fingerprint(adapter, in: folder, base: base), folder: base, maxTokens: maxTokens, cut: cut,
         template: template)
       return
     }
@@ -94,10 +94,13 @@ public struct DialogueEncoder: Sendable {
     return URL(fileURLWithPath: name)
   }
 
-  /// Names the weights of a checkpoint with an adapter.
-  static func fingerprint(adapter: URL, base: URL) throws -> Fingerprint {
-    try CheckpointTensors(folder: base).fingerprint.combined(
-      with: CheckpointTensors(folder: adapter, name: LoRAAdapter.tensorsFile).fingerprint)
+  /// Names the weights of a checkpoint with an adapter: by both files of tensors and by the scales of the updates.
+  static func fingerprint(_ adapter: LoRAAdapter, in folder: URL, base: URL) throws -> Fingerprint {
+    let scales = adapter.modules.map { "\($0.path) \(adapter.configuration.scale(of: $0.path))" }.sorted().joined(
+      separator: "\n")
+    return try CheckpointTensors(folder: base).fingerprint
+      .combined(with: CheckpointTensors(folder: folder, name: LoRAAdapter.tensorsFile).fingerprint)
+      .combined(with: Fingerprint(Array(scales.utf8)))
   }
 
   /// An encoder whose weights are in memory, with the tokenizer and the settings of the folder that it was read from.
