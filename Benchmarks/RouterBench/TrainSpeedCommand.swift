@@ -26,7 +26,7 @@ struct TrainSpeed: ParsableCommand {
   @Option(help: "Pairs x tokens of a text.")
   var work = Work(pairs: 8, tokens: 256)
   @Option(help: "full, or last:K for the last K layers and the final norm. The heads always are.")
-  var tune = Tune.full
+  var tune = EncoderTuning.full
   @Flag(help: "Keep only each layer's input, and compute the rest anew in the backward pass.")
   var checkpointing = false
   @Option(help: "Timed steps.")
@@ -53,39 +53,12 @@ struct TrainSpeed: ParsableCommand {
     var defaultValueDescription: String { "\(pairs)x\(tokens)" }
   }
 
-  enum Tune: ExpressibleByArgument {
-    case full
-    case last(Int)
-
-    init?(argument: String) {
-      if argument == "full" {
-        self = .full
-      } else if argument.hasPrefix("last:"), let count = Int(argument.dropFirst(5)), count > 0 {
-        self = .last(count)
-      } else {
-        return nil
-      }
-    }
-
-    var defaultValueDescription: String {
-      switch self {
-      case .full: "full"
-      case .last(let count): "last:\(count)"
-      }
-    }
-
-    var part: TrainedPart {
-      switch self {
-      case .full: .all
-      case .last(let count): .lastLayers(count)
-      }
-    }
-
-    func layers(of count: Int) -> Int {
-      switch self {
-      case .full: count
-      case .last(let trained): min(trained, count)
-      }
+  /// What is trained, and how many layers of `count` that is; nil for what is not measured here.
+  private func trained(of count: Int) -> (part: TrainedPart, layers: Int)? {
+    switch tune {
+    case .full: (.all, count)
+    case .lastLayers(let last): (.lastLayers(last), min(last, count))
+    case .frozen, .lowRank: nil
     }
   }
 
@@ -121,6 +94,7 @@ struct TrainSpeed: ParsableCommand {
 
   func validate() throws {
     guard (model == nil) != (shape == nil) else { throw ValidationError("give one of --model and --shape") }
+    guard trained(of: 1) != nil else { throw ValidationError("--tune \(tune) is not measured: full or last:K") }
     guard repetitions > 0, threads >= 0 else {
       throw ValidationError("--repetitions is at least 1, --threads at least 0")
     }
@@ -140,10 +114,11 @@ struct TrainSpeed: ParsableCommand {
   }
 
   private func load() throws -> TrainableTransformer {
-    if let model { return try TrainableTransformer(folder: URL(fileURLWithPath: model), trained: tune.part) }
+    let part = trained(of: 1)?.part ?? .all
+    if let model { return try TrainableTransformer(folder: URL(fileURLWithPath: model), trained: part) }
     let shape = shape ?? .smolLM2
     let configuration = shape.configuration(vocabulary: TransformerConfiguration.smolLM2.vocabSize, head: .none)
-    return TrainableTransformer(configuration, seed: seed, trained: tune.part)
+    return TrainableTransformer(configuration, seed: seed, trained: part)
   }
 
   private func measure() throws -> Report {
@@ -178,11 +153,11 @@ struct TrainSpeed: ParsableCommand {
     let seconds = median(\.total)
     let peak = sgemm.sorted()[sgemm.count / 2]
     let rows = run.transformer.pooling.kind.isOneRow ? work.rows : nil
-    let trained = tune.layers(of: configuration.numHiddenLayers)
+    let trained = trained(of: configuration.numHiddenLayers)?.layers ?? 0
     let operations = configuration.trainingOperations(
       work.batch, rows: rows, trained: trained, isCheckpointing: checkpointing)
     return Report(
-      work: self.work.defaultValueDescription, tune: tune.defaultValueDescription, checkpointing: checkpointing,
+      work: self.work.defaultValueDescription, tune: tune.description, checkpointing: checkpointing,
       tokens: work.batch.tokens.count, trainedParameters: run.trainedParameters, seconds: steps.map(\.total),
       medianSeconds: seconds, tokensPerSecond: Double(work.batch.tokens.count) / seconds,
       gigaflops: operations / seconds / 1e9, sgemmGigaflops: peak, shareOfSgemm: operations / seconds / 1e9 / peak,
@@ -221,4 +196,8 @@ struct TrainSpeed: ParsableCommand {
       loss before each step: \(report.losses.map { String(format: "%.6f", $0) }.joined(separator: ", "))
       """)
   }
+}
+
+extension EncoderTuning: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }

@@ -71,11 +71,10 @@ struct TrainingRun {
     var generator = PhiloxGenerator(seed: seed, stream: "router-heads")
     heads = RouterNetwork(features: 2 * size, dimension: size, arms: arms, using: &generator)
     optimizer = AdamW(
-      zip(transformer.parameters, transformer.isTrained).filter(\.1).map(\.0),
-      groups: [ParameterGroup(name: "backbone", learningRate: 1e-5, weightDecay: 0.01)])
+      transformer.parameters, groups: [ParameterGroup(name: "backbone", learningRate: 1e-5, weightDecay: 0.01)],
+      isTrained: transformer.isTrained)
     headOptimizer = AdamW(
-      Self.parameters(heads, valuesOf: heads),
-      groups: [ParameterGroup(name: "heads", learningRate: 1e-3, weightDecay: 0.01)])
+      heads.arrays, groups: [ParameterGroup(name: "heads", learningRate: 1e-3, weightDecay: 0.01)])
     gradients = transformer.zeroGradients
   }
 
@@ -119,35 +118,18 @@ struct TrainingRun {
     transformer.backward(stateGradient, pass, into: &gradients)
     phases.backward = lap()
 
-    var headParameters = Self.parameters(heads, valuesOf: heads)
-    let headGradients = Self.parameters(heads, valuesOf: headGradient).map(\.values)
+    let headGradients = headGradient.arrays.map(\.values)
     let number = optimizer.stepCount + 1
     let own = try gradientNorm(gradients, of: transformer.parameters, step: number, threads: threads)
-    let other = try gradientNorm(headGradients, of: headParameters, step: number, threads: threads)
+    let other = try gradientNorm(headGradients, of: heads.arrays, step: number, threads: threads)
     let norm = (own * own + other * other).squareRoot()
     let factor = clippingFactor(norm: norm, maximum: Self.largestNorm)
-    headOptimizer.step(&headParameters, gradients: headGradients, gradientFactor: factor, threads: threads)
-    for (tensor, parameter) in zip(heads.parameters, headParameters) {
-      heads[keyPath: tensor.path] = parameter.values
-    }
-    let trained = transformer.parameters.indices.filter { transformer.isTrained[$0] }
-    transformer.update { parameters in
-      // Moved out and back, so that nothing is copied.
-      var moved = trained.map { place in
-        defer { parameters[place].values = [] }
-        return parameters[place]
-      }
-      optimizer.step(&moved, gradients: trained.map { gradients[$0] }, gradientFactor: factor, threads: threads)
-      for (place, parameter) in zip(trained, moved) { parameters[place] = parameter }
+    heads.update { headOptimizer.step(&$0, gradients: headGradients, gradientFactor: factor, threads: threads) }
+    transformer.update {
+      optimizer.step(&$0, gradients: gradients, gradientFactor: factor, threads: threads)
       phases.optimizer = lap()
     }
     phases.packing = lap()
     return (loss.total, norm, phases)
-  }
-
-  /// The tensors of a network, or of its gradient, under its names.
-  private static func parameters(_ network: RouterNetwork<Float>, valuesOf values: RouterNetwork<Float>) -> [Parameter]
-  {
-    network.parameters.map { Parameter(name: $0.name, shape: $0.shape, values: values[keyPath: $0.path]) }
   }
 }

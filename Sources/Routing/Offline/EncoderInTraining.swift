@@ -141,9 +141,7 @@ public struct EncoderInTraining: Sendable {
     }
   }
 
-  mutating func clearGradients() {
-    for i in gradients.indices { gradients[i].clear() }
-  }
+  mutating func clearGradients() { clear(&gradients) }
 
   /// u of some pairs, for inference: pairs.count x `featureCount`.
   ///

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import NeuralNetwork
 
 /// What one epoch was like.
@@ -75,12 +76,12 @@ public struct OfflineTrainingState: Sendable, Equatable {
 
 extension RouterNetwork<Float> {
   /// All tensors as the optimizer and files take them. Nothing is copied.
-  var arrays: [NeuralNetwork.Parameter] {
+  package var arrays: [NeuralNetwork.Parameter] {
     parameters.map { .init(name: $0.name, shape: $0.shape, values: self[keyPath: $0.path]) }
   }
 
   /// Lets `body` change the tensors in place.
-  mutating func update(_ body: (inout [NeuralNetwork.Parameter]) -> Void) {
+  package mutating func update(_ body: (inout [NeuralNetwork.Parameter]) -> Void) {
     let own = parameters
     var arrays = arrays
     // Held once, they are changed without a copy.
@@ -90,10 +91,8 @@ extension RouterNetwork<Float> {
   }
 
   mutating func clear() {
-    update { arrays in for i in arrays.indices { arrays[i].values.clear() } }
+    update { arrays in
+      for i in arrays.indices { LinearAlgebra.clear(&arrays[i].values, threads: BLASRuntime.usableThreads) }
+    }
   }
-}
-
-extension [Float] {
-  mutating func clear() { for i in indices { self[i] = 0 } }
 }
