@@ -19,6 +19,7 @@
 #define LANES 4
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
+#define TILE_DEPTH 192
 typedef float vec_generic __attribute__((vector_size(16)));
 typedef int ivec_generic __attribute__((vector_size(16)));
 typedef float unaligned_generic __attribute__((vector_size(16), aligned(4)));
@@ -51,6 +52,7 @@ INLINE vec square_root_generic(vec v) {
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
+#define TILE_DEPTH 192
 typedef float vec_avx2 __attribute__((vector_size(32)));
 typedef int ivec_avx2 __attribute__((vector_size(32)));
 #define vec vec_avx2
@@ -77,6 +79,7 @@ typedef int ivec_avx2 __attribute__((vector_size(32)));
 #define LANES 16
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
+#define TILE_DEPTH 192
 typedef float vec_avx512 __attribute__((vector_size(64)));
 typedef int ivec_avx512 __attribute__((vector_size(64)));
 #define vec vec_avx512
@@ -98,6 +101,7 @@ typedef int ivec_avx512 __attribute__((vector_size(64)));
 typedef struct {
   const char *name;
   void (*product)(size_t, size_t, size_t, const float *, size_t, const float *, const float *, bool, float *, size_t);
+  void (*transposed_product)(size_t, size_t, size_t, const float *, size_t, const float *, size_t, float *, size_t);
   void (*rms_norm)(size_t, size_t, float, const float *, const float *, size_t, float *, size_t);
   void (*layer_norm)(size_t, size_t, float, const float *, const float *, const float *, size_t, float *, size_t);
   void (*rotate)(size_t, size_t, size_t, const float *, const float *, float *, size_t);
@@ -121,7 +125,7 @@ typedef struct {
 
 #define LEVEL_TABLE(suffix)                                                                                       \
   {                                                                                                               \
-    #suffix, product_##suffix, rms_norm_##suffix, layer_norm_##suffix, rotate_##suffix, activate_rows_##suffix, \
+    #suffix, product_##suffix, transposed_product_##suffix, rms_norm_##suffix, layer_norm_##suffix, rotate_##suffix, activate_rows_##suffix, \
         attention_##suffix, adamw_##suffix, square_sum_##suffix, blend_##suffix, rms_norm_gradient_##suffix,      \
         layer_norm_gradient_##suffix, activation_gradient_##suffix, column_sums_##suffix,                         \
         attention_gradient_##suffix                                                                                 \
@@ -160,6 +164,11 @@ const char *kernels_level(void) { return chosen->name; }
 void kernels_product_f32(size_t rows, size_t columns, size_t depth, const float *x, size_t x_stride, const float *packed,
                          const float *bias, bool accumulate, float *y, size_t y_stride) {
   chosen->product(rows, columns, depth, x, x_stride, packed, bias, accumulate, y, y_stride);
+}
+
+void kernels_transposed_product_f32(size_t rows, size_t m, size_t n, const float *a, size_t a_stride, const float *b,
+                                    size_t b_stride, float *c, size_t c_stride) {
+  chosen->transposed_product(rows, m, n, a, a_stride, b, b_stride, c, c_stride);
 }
 
 void kernels_rms_norm_f32(size_t rows, size_t columns, float epsilon, const float *weight, const float *x,

@@ -10,8 +10,10 @@
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_STEPS _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_STEPS _Pragma("GCC unroll 4")
 #endif
 
 // Opens a block whose products and sums each round. (GCC has no such pragma: there the option -ffp-contract=off does it.)

@@ -31,7 +31,7 @@ public struct LinearGradient: Sendable {
     }
   }
 
-  /// Outputs that a thread takes at a time: enough to pay for the BLAS's copy of x, few enough to share out a layer.
+  /// Outputs that a thread takes at a time: enough to pay for the kernel's copy of x, few enough to share out a layer.
   private static let outputsAtATime = 384
 
   /// Some outputs of a job, for one thread.
@@ -51,7 +51,7 @@ public struct LinearGradient: Sendable {
     }
     // The largest first, so that no thread is left with a long one at the end.
     let pieces = cut.sorted { $0.cost > $1.cost }
-    concurrentForUsingBLAS(pieces.count, workers: workers) { _, index in
+    concurrentFor(pieces.count, workers: workers) { _, index in
       let (job, outputs) = (pieces[index].job, pieces[index].outputs)
       let gradient = job.gradient.columns(outputs)
       productOfTransposed(gradient, job.x, into: job.target.weight[outputs])

@@ -63,6 +63,9 @@ void kernels_pack_f32(size_t rows, size_t depth, const float *weights, size_t st
 // Y (rows x columns) = X (rows x depth) W' + bias, or Y += that. `bias` may be NULL. 2 rows columns depth operations.
 void kernels_product_f32(size_t rows, size_t columns, size_t depth, const float *x, size_t x_stride, const float *packed,
                          const float *bias, bool accumulate, float *y, size_t y_stride);
+// C = A'B: A is rows x m, B rows x n, C m x n; on the calling thread.
+void kernels_transposed_product_f32(size_t rows, size_t m, size_t n, const float *a, size_t a_stride, const float *b,
+                                    size_t b_stride, float *c, size_t c_stride);
 
 // The same with operands rounded to bfloat16 and sums in float, in pairs of depth. Only where kernels_has_bf16.
 bool kernels_has_bf16(void);

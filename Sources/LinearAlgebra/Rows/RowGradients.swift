@@ -76,25 +76,14 @@ public func addColumnSums(_ x: RowBlock, to sums: RowBlock) {
   kernels_column_sums_f32(x.rows, x.columns, x.pointer, x.stride, sums.pointer)
 }
 
-/// C = A'B (BLAS gemm): A is rows x m, B rows x n, C m x n. 2 rows m n operations; on as many threads as the BLAS has.
+/// C = A'B: A is rows x m, B rows x n, C m x n. 2 rows m n operations on the calling thread.
+///
+/// Each element is one sum over the rows in order: cutting C among threads changes no bit.
 public func productOfTransposed(_ a: RowBlock, _ b: RowBlock, into c: RowBlock) {
   precondition(
     a.rows == b.rows && c.rows == a.columns && c.columns == b.columns,
     "productOfTransposed: (\(a.rows) x \(a.columns))' (\(b.rows) x \(b.columns)) is not \(c.rows) x \(c.columns)")
-  guard c.rows > 0, c.columns > 0 else { return }
   guard a.rows > 0 else { return c.clear() }
-  Float._gemm(
-    a.pointer, true, a.stride, b.pointer, false, b.stride, c.pointer, c.stride, m: c.rows, n: c.columns, k: a.rows,
-    alpha: 1, beta: 0)
-}
-
-/// `concurrentFor` whose calls may use the BLAS: each of its calls runs on one thread meanwhile.
-///
-/// The number of BLAS threads belongs to the process: calls on other threads run on one meanwhile.
-public func concurrentForUsingBLAS(_ count: Int, workers: Int, _ body: @Sendable (_ worker: Int, _ index: Int) -> Void)
-{
-  let threads = kernels_blas_threads()
-  guard threads > 1, kernels_blas_set_threads(1) else { return concurrentFor(count, workers: workers, body) }
-  defer { _ = kernels_blas_set_threads(threads) }
-  concurrentFor(count, workers: workers, body)
+  kernels_transposed_product_f32(
+    a.rows, c.rows, c.columns, a.pointer, a.stride, b.pointer, b.stride, c.pointer, c.stride)
 }
