@@ -2,7 +2,7 @@
 """A step of fine-tuning a Llama-like encoder under router heads by Transformers and PyTorch on the CPU, in turns with
 router-bench's (Markdown).
 
-    train.py [--swift router-bench] [--work 8x256] [--rounds 2] [--steps 2] [--allocator glibc reuse] [--compile]
+    train.py [--swift router-bench] [--work 8x256] [--prompt 78] [--rounds 2] [--steps 2] [--allocator glibc reuse] [--compile]
 
 Each round runs the peer once and `router-bench train --shape smollm2-135m --work W --repetitions N --json` once, each in
 a process of its own, so that peak memory is its own and whatever else the machine does meets both; without --swift the peer
@@ -11,7 +11,8 @@ alone. A process makes random weights of SmolLM2-135M's shape and random tokens,
 faster, a memory ratio below 1 that it needs less.
 
 The step is the same for both: 2 texts of 256 tokens for each of 8 pairs, no padding, float32; the state of each text's last
-token; pair features and the heads of 4 reward models (`shared_mlp`, `bt_vectors`, `cls_vectors`); L_bt + 0.5 L_cls; the
+token (with --prompt P the first P tokens of a pair's two texts are the same: the peer has both texts whole in its batch,
+router-bench computes what they share once); pair features and the heads of 4 reward models (`shared_mlp`, `bt_vectors`, `cls_vectors`); L_bt + 0.5 L_cls; the
 gradients of all parameters, clipped to norm 1; AdamW. The peer's settings, of which not every combination was tried:
 scaled-dot-product attention, no cache of keys and values, AdamW's fused kernel, and `reuse`, which has glibc's allocator
 keep memory instead of returning it to the system after each tensor (`glibc` is its default). --compile adds
@@ -46,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--swift", help="the router-bench executable")
     parser.add_argument("--work", default="8x256", help="pairs x tokens of a text")
+    parser.add_argument("--prompt", type=int, default=0, help="tokens at their start that a pair's texts share")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=2, help="timed steps of each process")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -83,7 +85,7 @@ class Router(torch.nn.Module):
 class Training:
     """The encoder, its heads and their optimizer, with one batch."""
 
-    def __init__(self, pairs: int, tokens: int, optimizer: str, is_compiled: bool):
+    def __init__(self, pairs: int, tokens: int, prompt: int, optimizer: str, is_compiled: bool):
         rope = {"rope_type": "default", "rope_theta": ROPE_THETA}
         config = transformers.LlamaConfig(**SMOLLM2, rope_parameters=rope, attn_implementation="sdpa")
         self.encoder = transformers.LlamaModel(config).train()
@@ -98,6 +100,7 @@ class Training:
         kernel = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}[optimizer]
         self.optimizer = torch.optim.AdamW(groups, **kernel)
         self.ids = torch.randint(0, config.vocab_size, (2 * pairs, tokens))
+        self.ids[1::2, :prompt] = self.ids[0::2, :prompt]
         # Each pair has a reward model that is right and one that is wrong.
         self.right = torch.rand(pairs, ARMS) < 0.5
         self.right[:, 0], self.right[:, 1] = True, False
@@ -143,7 +146,7 @@ def peer(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     pairs, tokens = sizes(arguments.work)
-    training = Training(pairs, tokens, arguments.optimizer, arguments.compile)
+    training = Training(pairs, tokens, arguments.prompt, arguments.optimizer, arguments.compile)
     steps = [training.step() for _ in range(1 + arguments.steps)]
     unit = 1 if sys.platform == "darwin" else 1024
     report = {
@@ -176,13 +179,14 @@ def run(command: list, threads: int, settings: dict | None = None) -> dict:
 def peer_report(arguments: argparse.Namespace, allocator: str) -> dict:
     command = [sys.executable, __file__, "--peer", "--work", arguments.work, "--steps", arguments.steps]
     command += ["--threads", arguments.threads, "--seed", arguments.seed, "--optimizer", arguments.optimizer]
+    command += ["--prompt", arguments.prompt]
     command += ["--compile"] if arguments.compile else []
     return run(command, arguments.threads, ALLOCATORS[allocator])
 
 
 def swift_report(arguments: argparse.Namespace) -> dict:
     command = [arguments.swift, "train", "--shape", "smollm2-135m", "--work", arguments.work]
-    command += ["--repetitions", arguments.steps, "--seed", arguments.seed, "--json"]
+    command += ["--prompt", arguments.prompt, "--repetitions", arguments.steps, "--seed", arguments.seed, "--json"]
     return run(command, arguments.threads)
 
 
@@ -260,6 +264,7 @@ def main() -> None:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": arguments.threads,
         "work": arguments.work,
+        "prompt": arguments.prompt,
         "rounds": arguments.rounds,
         "steps": arguments.steps,
         "optimizer": arguments.optimizer,

@@ -10,12 +10,14 @@ struct TrainSpeed: ParsableCommand {
     discussion: """
       One step: the packed forward pass over both texts of each pair, pair features, the heads of four reward models, the \
       backward pass, the norm of all gradients and its clipping, AdamW over all trained parameters, and the model packed anew. \
-      Work BxL is B pairs of two texts of L tokens. Each step takes turns with an sgemm of OpenBLAS, so that whatever else the \
+      Work BxL is B pairs of two texts of L tokens; with --prompt P the first P tokens of a pair's texts are the same, and go \
+      through the model once, as in `bayesrouter train`. Tokens/s count the texts' tokens either way. Each step takes turns with an sgemm of OpenBLAS, so that whatever else the \
       machine does meets both; figures are medians after a warm-up. GFLOP/s count the operations that are carried out: no \
       masked half of attention, the last layer for the pooled tokens alone.
 
       EXAMPLES
         router-bench train --shape smollm2-135m
+        router-bench train --shape smollm2-135m --prompt 78
         router-bench train --model SmolLM2-135M --tune last:4 --checkpointing --json
       """)
 
@@ -25,6 +27,8 @@ struct TrainSpeed: ParsableCommand {
   var shape: ModelShape?
   @Option(help: "Pairs x tokens of a text.")
   var work = Work(pairs: 8, tokens: 256)
+  @Option(help: "Tokens at the start of a text that are those of the pair's other text.")
+  var prompt = 0
   @Option(help: "full, or last:K for the last K layers and the final norm. The heads always are.")
   var tune = EncoderTuning.full
   @Flag(help: "Keep only each layer's input, and compute the rest anew in the backward pass.")
@@ -64,9 +68,12 @@ struct TrainSpeed: ParsableCommand {
 
   struct Report: Encodable {
     let work: String
+    let prompt: Int
     let tune: String
     let checkpointing: Bool
     let tokens: Int
+    /// Those that go through the model.
+    let computedTokens: Int
     let trainedParameters: Int
     let seconds: [Double]
     let medianSeconds: Double
@@ -95,6 +102,9 @@ struct TrainSpeed: ParsableCommand {
   func validate() throws {
     guard (model == nil) != (shape == nil) else { throw ValidationError("give one of --model and --shape") }
     guard trained(of: 1) != nil else { throw ValidationError("--tune \(tune) is not measured: full or last:K") }
+    guard (0..<work.tokens).contains(prompt) else {
+      throw ValidationError("--prompt \(prompt) leaves nothing of a text of \(work.tokens) tokens")
+    }
     guard repetitions > 0, threads >= 0 else {
       throw ValidationError("--repetitions is at least 1, --threads at least 0")
     }
@@ -128,7 +138,8 @@ struct TrainSpeed: ParsableCommand {
       try load(), arms: Self.arms, isCheckpointing: checkpointing, threads: workers, seed: seed)
     let configuration = run.transformer.configuration
     let work = TrainingWork(
-      pairs: work.pairs, length: work.tokens, arms: Self.arms, vocabulary: configuration.vocabSize, seed: seed)
+      pairs: work.pairs, length: work.tokens, prompt: prompt, arms: Self.arms, vocabulary: configuration.vocabSize,
+      seed: seed)
     let size = 1536
     let ones = Matrix<Float>(rows: size, columns: size, repeating: 1)
     var product = ones
@@ -157,9 +168,9 @@ struct TrainSpeed: ParsableCommand {
     let operations = configuration.trainingOperations(
       work.batch, rows: rows, trained: trained, isCheckpointing: checkpointing)
     return Report(
-      work: self.work.defaultValueDescription, tune: tune.description, checkpointing: checkpointing,
-      tokens: work.batch.tokens.count, trainedParameters: run.trainedParameters, seconds: steps.map(\.total),
-      medianSeconds: seconds, tokensPerSecond: Double(work.batch.tokens.count) / seconds,
+      work: self.work.defaultValueDescription, prompt: prompt, tune: tune.description, checkpointing: checkpointing,
+      tokens: work.textTokens, computedTokens: work.batch.tokens.count, trainedParameters: run.trainedParameters,
+      seconds: steps.map(\.total), medianSeconds: seconds, tokensPerSecond: Double(work.textTokens) / seconds,
       gigaflops: operations / seconds / 1e9, sgemmGigaflops: peak, shareOfSgemm: operations / seconds / 1e9 / peak,
       forwardSeconds: median(\.forward), headsSeconds: median(\.heads), backwardSeconds: median(\.backward),
       optimizerSeconds: median(\.optimizer), packingSeconds: median(\.packing),
@@ -177,11 +188,11 @@ struct TrainSpeed: ParsableCommand {
 
       """)
     var table = Table([
-      .init("work"), .init("tune"), .init("tokens", .right), .init("median s", .right), .init("tokens/s", .right),
+      .init("work"), .init("tune"), .init("tokens", .right), .init("computed", .right), .init("median s", .right), .init("tokens/s", .right),
       .init("GFLOP/s", .right), .init("sgemm GFLOP/s", .right), .init("share", .right), .init("peak memory", .right),
     ])
     table.append([
-      report.work, report.tune, "\(report.tokens)", seconds(report.medianSeconds),
+      report.work, report.tune, "\(report.tokens)", "\(report.computedTokens)", seconds(report.medianSeconds),
       String(format: "%.0f", report.tokensPerSecond), String(format: "%.0f", report.gigaflops),
       String(format: "%.0f", report.sgemmGigaflops), String(format: "%.0f %%", 100 * report.shareOfSgemm),
       String(format: "%.0f MiB", Double(report.peakMemoryBytes) / 1_048_576),

@@ -6,19 +6,24 @@ struct TrainingWork {
   let batch: TokenBatch
   /// Of each pair first A's text, then B's.
   let segments: [Int]
+  /// Tokens of all texts; the batch has each pair's prompt once.
+  let textTokens: Int
   let targets: [RouterTarget]
   let arms: Int
 
   /// - Parameters:
-  ///   - pairs: each of two texts of `length` tokens.
+  ///   - pairs: each of two texts of `length` tokens, of which the first `prompt` are the same.
   ///   - arms: reward models, of which each pair has one at least that is right and one that is wrong.
-  init(pairs: Int, length: Int, arms: Int, vocabulary: Int, seed: UInt64) {
+  init(pairs: Int, length: Int, prompt: Int, arms: Int, vocabulary: Int, seed: UInt64) {
     var generator = PhiloxGenerator(seed: seed, stream: "training-work")
     var batch = TokenBatch()
-    segments = (0..<2 * pairs).map { _ in
-      batch.append((0..<length).map { _ in Int32(generator.nextIndex(below: vocabulary)) })
+    func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.nextIndex(below: vocabulary)) } }
+    segments = (0..<pairs).flatMap { _ in
+      let shared = prompt > 0 ? batch.append(tokens(prompt)) : nil
+      return (0..<2).map { _ in batch.append(tokens(length - prompt), continuing: shared) }
     }
     self.batch = batch
+    textTokens = 2 * pairs * length
     self.arms = arms
     targets = (0..<pairs).map { pair in
       let order = generator.permutation(arms)

@@ -32,7 +32,7 @@ public struct LinearGradient: Sendable {
   }
 
   /// Outputs that a thread takes at a time: enough to pay for the kernel's copy of x, few enough to share out a layer.
-  private static let outputsAtATime = 384
+  private static let outputsAtATime = 192
 
   /// Some outputs of a job, for one thread.
   private struct Piece: Sendable {

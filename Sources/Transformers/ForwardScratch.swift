@@ -5,7 +5,7 @@ import NeuralNetwork
 public struct ForwardScratch: Sendable {
   /// Rows that a thread takes through a layer at a time: enough to pay for streaming the weights from the cache, few
   /// enough for the inner layer to stay in it.
-  public static let rowsAtATime = 256
+  public static let rowsAtATime = 192
 
   /// tokens x hidden size: the residual stream.
   private(set) var residual = RowBuffer(rows: 0, columns: 0)
