@@ -188,8 +188,9 @@ struct TrainSpeed: ParsableCommand {
 
       """)
     var table = Table([
-      .init("work"), .init("tune"), .init("tokens", .right), .init("computed", .right), .init("median s", .right), .init("tokens/s", .right),
-      .init("GFLOP/s", .right), .init("sgemm GFLOP/s", .right), .init("share", .right), .init("peak memory", .right),
+      .init("work"), .init("tune"), .init("tokens", .right), .init("computed", .right), .init("median s", .right),
+      .init("tokens/s", .right), .init("GFLOP/s", .right), .init("sgemm GFLOP/s", .right), .init("share", .right),
+      .init("peak memory", .right),
     ])
     table.append([
       report.work, report.tune, "\(report.tokens)", "\(report.computedTokens)", seconds(report.medianSeconds),

@@ -79,7 +79,7 @@ typedef int ivec_avx2 __attribute__((vector_size(32)));
 #define LANES 16
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
-#define TILE_DEPTH 192
+#define TILE_DEPTH 288
 typedef float vec_avx512 __attribute__((vector_size(64)));
 typedef int ivec_avx512 __attribute__((vector_size(64)));
 #define vec vec_avx512

@@ -54,6 +54,62 @@ import Testing
     }
   }
 
+  /// Sizes beyond one block of rows and one of depth; the sum starts from what Y held and the bias.
+  @Test(arguments: [5, 264, 271], [48, 210])
+  func productGoesOnFromBlockToBlock(rows: Int, outputs: Int) {
+    let inputs = 450
+    let x = Self.random(rows, inputs, stream: "x")
+    let w = Self.random(outputs, inputs, stream: "w")
+    let start = Self.random(rows, outputs, stream: "start")
+    let bias = Self.random(1, outputs, stream: "bias").elements
+    let exact = Self.exactProduct(x, w)
+    let packed = PackedMatrix(w)
+    let y = RowBuffer(start)
+    product(RowBuffer(x).all, packed, bias: bias, accumulating: true, into: y.all)
+    let result = y.all.matrix
+    let unit = Double(Float.ulpOfOne) / 2
+    for i in 0..<rows {
+      for j in 0..<outputs {
+        let index = i * outputs + j
+        let (first, second) = (Double(start[i, j]), Double(bias[j]))
+        let bound = unit * Double(inputs + 2) * (exact.size[index] + first.magnitude + second.magnitude)
+        #expect(abs(Double(result[i, j]) - first - second - exact.value[index]) <= bound)
+      }
+    }
+    // The last row is in another block than the first, and alone in a product of its own.
+    let last = RowBuffer(rows: 1, columns: outputs)
+    last.all.copyRow(0, from: RowBuffer(start).all, rows - 1)
+    product(RowBuffer(x)[rows - 1..<rows], packed, bias: bias, accumulating: true, into: last.all)
+    #expect(last.all.row(0) == y.all.row(rows - 1))
+  }
+
+  @Test(arguments: [1, 7, 200, 390], [1, 6, 13, 270])
+  func productOfTransposedMatchesDoubleLoops(rows: Int, m: Int) {
+    let a = Self.random(rows, m, stream: "a")
+    for n in [1, 16, 50] {
+      let b = Self.random(rows, n, stream: "b")
+      let exact = Self.exactProduct(a.transposed, b.transposed)
+      let c = RowBuffer(Self.random(m, n, stream: "before"))
+      productOfTransposed(RowBuffer(a).all, RowBuffer(b).all, into: c.all)
+      let result = c.all.matrix.elements
+      let unit = Double(Float.ulpOfOne) / 2
+      for index in result.indices {
+        #expect(abs(Double(result[index]) - exact.value[index]) <= unit * Double(rows) * exact.size[index])
+      }
+      // Cut by columns of A and B, as threads share it, no bit changes.
+      let part = RowBuffer(rows: m - m / 2, columns: n - n / 3)
+      productOfTransposed(
+        RowBuffer(a).all.columns(m / 2..<m), RowBuffer(b).all.columns(n / 3..<n), into: part.all)
+      #expect(part.all.matrix == c[m / 2..<m].columns(n / 3..<n).matrix)
+    }
+  }
+
+  @Test func productOfTransposedWithoutRowsIsZero() {
+    let c = RowBuffer(Self.random(2, 3, stream: "before"))
+    productOfTransposed(RowBuffer(rows: 0, columns: 2).all, RowBuffer(rows: 0, columns: 3).all, into: c.all)
+    #expect(c.all.matrix.elements.allSatisfy { $0 == 0 })
+  }
+
   @Test(.enabled(if: Precision.bfloat16.isSupported), arguments: [1, 9, 16], [3, 48, 70])
   func bfloat16ProductRoundsItsOperandsOnly(rows: Int, outputs: Int) throws {
     for inputs in [1, 33, 96] {
