@@ -27,6 +27,22 @@ struct TrainingFolder {
     }
     self.log = log
     _ = try log.recover()
+    // A run that was killed before it saved anything has its settings here alone.
+    let configuration = url.appendingPathComponent(Self.configurationName)
+    guard state == nil, files.fileExists(atPath: configuration.path) else { return }
+    do {
+      let saved = try JSONDecoder().decode(SavedConfiguration.self, from: Data(try AtomicFile.read(configuration)))
+      try OfflineTrainer.requireSame(settings, as: saved.settings, in: configuration)
+    } catch is DecodingError {
+      throw RoutingError.savedState(
+        path: configuration.path, problem: "it names no settings of a training run; train anew into another folder")
+    }
+  }
+
+  private static let configurationName = "config.json"
+
+  private struct SavedConfiguration: Decodable {
+    let settings: [String: String]
   }
 
   private static let stateName = "state"
@@ -35,7 +51,7 @@ struct TrainingFolder {
 
   /// Writes down what a new run begins with.
   func begin() throws {
-    if state == nil { try write(RunConfiguration(settings: settings), to: "config.json") }
+    if state == nil { try write(RunConfiguration(settings: settings), to: Self.configurationName) }
   }
 
   private struct RunConfiguration: Encodable {

@@ -218,6 +218,13 @@ import Testing
         changed.status != 0 && changed.errors.contains("loss.classificationWeight was 0.5 and is 0.2"),
         "\(changed.errors)")
       #expect(try run(arguments(data, out, ["--resume"])).status == 0)
+      // As a run is that was killed before it saved anything.
+      try FileManager.default.removeItem(at: out.appendingPathComponent("state"))
+      let early = try run(arguments(data, out, ["--lambda", "0.2", "--resume"]))
+      #expect(
+        early.status != 0 && early.errors.contains("config.json")
+          && early.errors.contains("loss.classificationWeight was 0.5 and is 0.2"), "\(early.errors)")
+      #expect(try run(arguments(data, out, ["--resume"])).status == 0)
       let fresh = out.appendingPathExtension("fresh")
       for (options, text) in [
         (["--resume"], "no run to resume"), (["--tune", "full"], "hashed features have nothing to train"),

@@ -49,6 +49,22 @@ extension OfflineTrainer {
     }
   }
 
+  /// - Parameters:
+  ///   - saved: the settings that a run was started with.
+  ///   - url: the file that names them.
+  /// - Throws: `RoutingError.savedState` with each setting that differs.
+  public static func requireSame(
+    _ settings: [String: String], as saved: [String: String], in url: URL
+  ) throws(RoutingError) {
+    let differences = Set(settings.keys).union(saved.keys).sorted().filter { settings[$0] != saved[$0] }
+    guard !differences.isEmpty else { return }
+    let list = differences.map { "\($0) was \(saved[$0] ?? "not set") and is \(settings[$0] ?? "not set")" }
+    throw .savedState(
+      path: url.path,
+      problem: "the run was started with other settings: \(list.joined(separator: "; ")); resume it with the old ones, "
+        + "or train anew into another folder")
+  }
+
   /// Takes up a folder that `save` wrote.
   ///
   /// - Parameter settings: those of the run that is to go on.
@@ -67,17 +83,7 @@ extension OfflineTrainer {
     } catch let error as DecodingError {
       throw refused("it is not the state of a training run: \(error.explanation)")
     }
-    let differences = Set(settings.keys).union(manifest.settings.keys).sorted().filter {
-      settings[$0] != manifest.settings[$0]
-    }
-    guard differences.isEmpty else {
-      let list = differences.map {
-        "\($0) was \(manifest.settings[$0] ?? "not set") and is \(settings[$0] ?? "not set")"
-      }
-      throw refused(
-        "the run was started with other settings: \(list.joined(separator: "; ")); resume it with the old ones, or train anew "
-          + "into another folder")
-    }
+    try Self.requireSame(settings, as: manifest.settings, in: url)
     guard (0...manifest.history.count).contains(manifest.bestEpoch),
       (0..<stepsPerEpoch).contains(manifest.progress.steps),
       manifest.steps == manifest.history.count * stepsPerEpoch + manifest.progress.steps
