@@ -11,9 +11,9 @@ alone. A process makes random weights of SmolLM2-135M's shape and random tokens,
 faster, a memory ratio below 1 that it needs less.
 
 The step is the same for both: 2 texts of 256 tokens for each of 8 pairs, no padding, float32; the state of each text's last
-token (with --prompt P the first P tokens of a pair's two texts are the same: the peer has both texts whole in its batch,
-router-bench computes what they share once); pair features and the heads of 4 reward models (`shared_mlp`, `bt_vectors`, `cls_vectors`); L_bt + 0.5 L_cls; the
-gradients of all parameters, clipped to norm 1; AdamW. The peer's settings, of which not every combination was tried:
+token; pair features and the heads of 4 reward models (`shared_mlp`, `bt_vectors`, `cls_vectors`); L_bt + 0.5 L_cls; the
+gradients of all parameters, clipped to norm 1; AdamW. With --prompt P the first P tokens of a pair's two texts are the
+same: the peer has both texts whole in its batch, router-bench computes what they share once. The peer's settings, of which not every combination was tried:
 scaled-dot-product attention, no cache of keys and values, AdamW's fused kernel, and `reuse`, which has glibc's allocator
 keep memory instead of returning it to the system after each tensor (`glibc` is its default). --compile adds
 torch.compile of the encoder.
