@@ -42,8 +42,9 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"]),
     .target(name: "Storage"),
-    module("NeuralNetwork", ["LinearAlgebra"]),
-    module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Storage"]),
+    module("Randomness", []),
+    module("NeuralNetwork", ["LinearAlgebra", "Randomness"]),
+    module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Randomness", "Storage"]),
     module("PreferenceData", ["Storage"]),
     module("Tokenization", ["Storage"]),
     module("RewardModels", ["LinearAlgebra", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
@@ -51,7 +52,7 @@ let package = Package(
     module(
       "RemoteRewardModels",
       [
-        "LinearAlgebra", "PreferenceData", "RewardModels", "Storage", "Tokenization",
+        "PreferenceData", "Randomness", "RewardModels", "Storage", "Tokenization",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
       ]),
     module(
@@ -62,15 +63,16 @@ let package = Package(
       ]),
     module(
       "Routing",
-      ["LinearAlgebra", "NeuralNetwork", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
+      ["LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Tokenization", "Transformers"]),
     module(
-      "Alignment", ["LinearAlgebra", "PreferenceData", "Reporting", "RewardModels", "Routing", "Transformers"]),
-    module("Reporting", ["LinearAlgebra", "Storage"]),
+      "Alignment",
+      ["LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing", "Transformers"]),
+    module("Reporting", ["Randomness", "Storage"]),
     module(
       "RouterKit",
       [
-        "LinearAlgebra", "NeuralNetwork", "Storage", "Tokenization", "Transformers", "PreferenceData", "RewardModels",
-        "Routing", "Alignment", "Reporting",
+        "LinearAlgebra", "NeuralNetwork", "Randomness", "Storage", "Tokenization", "Transformers", "PreferenceData",
+        "RewardModels", "Routing", "Alignment", "Reporting",
       ]),
     .executableTarget(
       name: "bayesrouter",
@@ -83,31 +85,33 @@ let package = Package(
       dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Benchmarks/RouterBench", swiftSettings: pointerFree),
 
-    tests("LinearAlgebraTests", ["LinearAlgebra"], resources: [.copy("Fixtures")]),
+    tests("RandomnessTests", ["Randomness"], resources: [.copy("Fixtures")]),
+    tests("LinearAlgebraTests", ["LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
     tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
-    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
     tests(
-      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Storage"], resources: [.copy("Fixtures")]
+      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Randomness", "Storage"], resources: [.copy("Fixtures")]
     ),
-    tests("PreferenceDataTests", ["PreferenceData", "LinearAlgebra", "Storage"]),
+    tests("PreferenceDataTests", ["PreferenceData", "Randomness", "Storage"]),
     tests(
       "RewardModelsTests",
-      ["RewardModels", "PreferenceData", "LinearAlgebra", "Storage", "Tokenization", "Transformers"],
+      ["RewardModels", "PreferenceData", "LinearAlgebra", "Randomness", "Storage", "Tokenization", "Transformers"],
       resources: [.copy("Fixtures")]),
     tests(
       "RemoteRewardModelsTests",
       [
-        "Alignment", "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModelPools", "RewardModels",
+        "Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels", "RewardModelPools", "RewardModels",
         "Routing", "Storage", "Tokenization", "Transformers", .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(
       "RewardModelPoolsTests",
       ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra", "Transformers"]),
     tests(
-      "RoutingTests", ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Storage", "Transformers"],
+      "RoutingTests",
+      ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),
-    tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "RewardModels", "Routing"]),
-    tests("ReportingTests", ["Reporting", "LinearAlgebra"]),
+    tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+    tests("ReportingTests", ["Reporting", "Randomness"]),
     tests(
       "TokenizationTests", ["Tokenization", "Storage", "PreferenceData"], resources: [.copy("Fixtures")]),
     tests("CommandLineTests", ["bayesrouter", "router-bench", "PreferenceData", "Storage"]),

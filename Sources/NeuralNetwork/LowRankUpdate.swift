@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// What LoRA adds to a linear map y = x W': y += scale (x A') B', W itself being frozen.
 ///

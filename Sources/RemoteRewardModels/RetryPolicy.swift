@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 
 /// How often a failed call is sent again, and after how long.
 ///

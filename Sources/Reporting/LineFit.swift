@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 
 /// A straight line through repeated measurements, with intervals.
 ///

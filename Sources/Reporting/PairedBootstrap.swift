@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 
 /// An interval of plausible values.
 public struct Interval: Sendable, Equatable, Codable {

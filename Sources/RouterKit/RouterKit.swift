@@ -3,6 +3,7 @@
 @_exported import LinearAlgebra
 @_exported import NeuralNetwork
 @_exported import PreferenceData
+@_exported import Randomness
 @_exported import Reporting
 @_exported import RewardModels
 @_exported import Routing

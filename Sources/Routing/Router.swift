@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// The choice of one arm for one pair.
 public struct Decision: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 
 extension TransformerModel {
   /// A decoder of the given shape with random weights (uniform, standard deviation 0.02), for measurements: it computes

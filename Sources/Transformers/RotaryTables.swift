@@ -1,4 +1,3 @@
-import LinearAlgebra
 import NeuralNetwork
 
 /// The rotary angles of a batch: one table for all sequences, or one a length where dynamic scaling sets in.

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 import Storage
 
 /// Which of a model's parameters are trained. Its heads never are: what stands on top of the states is the caller's.

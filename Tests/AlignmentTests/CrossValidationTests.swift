@@ -1,6 +1,7 @@
 import Alignment
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import Reporting
 import Routing
 import Testing

@@ -1,6 +1,7 @@
 import Alignment
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import RewardModels
 import Routing
 import Testing

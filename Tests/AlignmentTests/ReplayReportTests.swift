@@ -1,6 +1,6 @@
 import Alignment
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Testing
 
 @Suite struct ReplayReportTests {

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 import Testing
 
 /// The kernels of transformers against plain loops in Double, over sizes around the tiles' edges.

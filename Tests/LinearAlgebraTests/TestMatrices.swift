@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// A matrix of standard normals.
 func randomMatrix<Scalar: BLASScalar>(

@@ -1,5 +1,3 @@
-import LinearAlgebra
-
 /// The gradient of `loss` at `x` by central differences, (f(x + s) - f(x - s)) / 2s in each element with s = 1e-4: off by
 /// s^2 f''' / 6, about 1e-8, and by roundings of 1e-16 / s.
 func centralDifferences(_ x: Rows, _ loss: (Rows) -> Double) -> Rows {

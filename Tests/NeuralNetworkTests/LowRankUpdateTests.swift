@@ -1,5 +1,6 @@
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 import Testing
 
 /// Against PEFT's linear layer in Float64 with autograd.

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 
 /// A matrix in Double, for references by plain loops.
 typealias Rows = [[Double]]

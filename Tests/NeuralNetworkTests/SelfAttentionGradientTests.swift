@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 import Testing
 
 /// The gradient of attention against central differences of softmax(q k' / sqrt(d)) v in Double.

@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Testing
 
 /// How importers find the prompt in two conversations, seen through the pairs importer.

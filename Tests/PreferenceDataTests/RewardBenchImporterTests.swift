@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Storage
 import Testing
 

@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Testing
 
 /// What the texts of a synthetic dataset tell about its pairs.

@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Testing
 
 @Suite struct SyntheticWorldTests {

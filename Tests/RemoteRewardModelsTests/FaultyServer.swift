@@ -1,5 +1,5 @@
 import Hummingbird
-import LinearAlgebra
+import Randomness
 import RemoteRewardModels
 import Storage
 

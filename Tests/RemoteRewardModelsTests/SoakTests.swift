@@ -1,6 +1,7 @@
 import Alignment
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import RemoteRewardModels
 import RewardModels
 import Routing

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 import Reporting
 import Testing
 

@@ -1,5 +1,4 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
 import RewardModelPools
 import RewardModels

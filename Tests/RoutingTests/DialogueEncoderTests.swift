@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import Storage
 import Testing
 import Transformers

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import Routing
 import Testing
 

@@ -1,5 +1,5 @@
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Testing
 
 @testable import Routing

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 import Routing
 import Testing
 

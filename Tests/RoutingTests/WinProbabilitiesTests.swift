@@ -1,5 +1,5 @@
 import Foundation
-import LinearAlgebra
+import Randomness
 import Routing
 import Testing
 

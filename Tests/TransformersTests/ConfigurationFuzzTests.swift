@@ -1,5 +1,5 @@
 import Foundation
-import LinearAlgebra
+import Randomness
 import Storage
 import Testing
 import Transformers

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 import Storage
 import Testing
 import Transformers

@@ -1,5 +1,4 @@
 import Foundation
-import LinearAlgebra
 import Storage
 import Testing
 import Transformers

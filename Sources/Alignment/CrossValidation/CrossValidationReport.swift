@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Reporting
 
 /// The outcomes of a cross-validation with intervals, in a table and a summary.

@@ -1,6 +1,6 @@
 import Foundation
-import LinearAlgebra
 import PreferenceData
+import Randomness
 import Reporting
 
 /// Whether more offline data closes the gap to the oracle: accuracies on the same held-out pairs of policies fitted on ever more of

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import PreferenceData
+import Randomness
 import RewardModels
 import Routing
 

@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 import Reporting
 import RewardModels
 

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// Always the same arm: one reward model, as RLHF is usually run.
 public struct FixedRouter: Router, Equatable {

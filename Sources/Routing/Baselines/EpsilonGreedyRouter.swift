@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// With probability epsilon a uniformly random arm, else the one of highest posterior mean (ties broken uniformly).
 public struct EpsilonGreedyRouter: Router, Equatable {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// LinUCB with disjoint arms, as LASER routes reward models: for arm n with A_n = I + sum x x' and theta_n = A_n^-1 sum r x, the arm of
 /// highest theta_n . x + alpha sqrt(x' A_n^-1 x) is chosen.

@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 
 /// Thinning of comparisons so that each arm wins as often as it loses, with as few deleted as can be.
 ///

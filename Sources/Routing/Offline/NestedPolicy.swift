@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Randomness
 
 /// The default: one of several policies, chosen by cross-validation within the evidence it is fitted on.
 ///

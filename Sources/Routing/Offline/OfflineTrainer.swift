@@ -1,5 +1,6 @@
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 
 /// Trains an offline router's heads on pair features: of a frozen encoder, or of one that is trained along.
 ///

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// The paper's offline recipe on frozen features: heads trained by L_bt + lambda L_cls on the disagreement set, and the arm of the
 /// highest comparison score h . v_n / |v_n|.

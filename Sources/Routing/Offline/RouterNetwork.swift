@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// The network of an offline router: the pair encoder's head and three heads of K reward models over its context.
 ///

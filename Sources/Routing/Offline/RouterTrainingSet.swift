@@ -1,5 +1,5 @@
-import LinearAlgebra
 import PreferenceData
+import Randomness
 
 /// What one pair teaches an offline router.
 public struct RouterTarget: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// What sets the weight of a price, kappa.
 public enum CostPolicy: Sendable, Hashable, Codable {

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 
 /// The posterior of one arm's weights in Bayesian linear regression with known noise.
 ///

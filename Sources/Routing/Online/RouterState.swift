@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 import Storage
 
 /// An online router with all that decides its next step: saved and loaded, it goes on bit for bit as if nothing had happened.

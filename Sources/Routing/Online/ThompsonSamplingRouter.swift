@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Randomness
 
 /// The paper's online router: each arm (reward model) has a Gaussian posterior over its weight vector; the arm with the highest
 /// posterior draw of x . w is chosen, and only the chosen arm learns.

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Randomness
 import Storage
 
 /// A LoRA adapter: low-rank updates of a model's linear maps, and modules that were trained in full.

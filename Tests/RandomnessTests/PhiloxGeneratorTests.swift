@@ -1,5 +1,6 @@
 import Foundation
-import LinearAlgebra
+import Randomness
+import Randomness
 import Testing
 
 @Suite struct PhiloxGeneratorTests {
@@ -16,6 +17,27 @@ import Testing
         counter: SIMD4(0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89),
         key: SIMD2(0x452821e638d01377, 0xbe5466cf34e90c6c))
         == SIMD4(0xa528f45403e61d95, 0x38c72dbd566e9788, 0xa5a1610e72fd18b5, 0x57bd43b5e52b7fe6))
+  }
+
+  private struct Case: Decodable {
+    let key: [UInt64]
+    let counter: [UInt64]
+    let raw: [UInt64]
+  }
+
+  private struct Cases: Decodable { let cases: [Case] }
+
+  /// Against NumPy: the file of `Scripts/fixtures/linear_algebra.py`.
+  @Test func wordsEqualNumPys() throws {
+    let url = try #require(Bundle.module.url(forResource: "philox", withExtension: "json", subdirectory: "Fixtures"))
+    let cases = try JSONDecoder().decode(Cases.self, from: Data(contentsOf: url)).cases
+    #expect(!cases.isEmpty)
+    for one in cases {
+      var generator = PhiloxGenerator(
+        key: SIMD2(one.key[0], one.key[1]),
+        counter: SIMD4(one.counter[0], one.counter[1], one.counter[2], one.counter[3]))
+      #expect(one.raw.map { _ in generator.next() } == one.raw, "key \(one.key), counter \(one.counter)")
+    }
   }
 
   @Test func streamsSeedsAndIndicesDiffer() {
