@@ -47,23 +47,28 @@ let package = Package(
     module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Randomness", "Storage"]),
     module("PreferenceData", ["Storage"]),
     module("Tokenization", ["Storage"]),
-    module("RewardModels", ["LinearAlgebra", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
+    module("Dialogues", ["LinearAlgebra", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
+    module(
+      "RewardModels", ["Dialogues", "LinearAlgebra", "PreferenceData", "Storage", "Tokenization", "Transformers"]),
     // Apart from RewardModels, so that the numerical library builds without a network stack.
     module(
       "RemoteRewardModels",
       [
-        "PreferenceData", "Randomness", "RewardModels", "Storage", "Tokenization",
+        "Dialogues", "PreferenceData", "Randomness", "RewardModels", "Storage",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
       ]),
     module(
       "RewardModelPools",
       [
-        "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModels", "Storage", "Tokenization",
+        "Dialogues", "LinearAlgebra", "PreferenceData", "RemoteRewardModels", "RewardModels", "Storage",
         "Transformers", .product(name: "Yams", package: "Yams"),
       ]),
     module(
       "Routing",
-      ["LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Tokenization", "Transformers"]),
+      [
+        "Dialogues", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Tokenization",
+        "Transformers",
+      ]),
     module(
       "Alignment",
       ["LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing", "Transformers"]),
@@ -72,17 +77,21 @@ let package = Package(
       "RouterKit",
       [
         "LinearAlgebra", "NeuralNetwork", "Randomness", "Storage", "Tokenization", "Transformers", "PreferenceData",
-        "RewardModels", "Routing", "Alignment", "Reporting",
+        "Dialogues", "RewardModels", "Routing", "Alignment", "Reporting",
       ]),
+    module("CommandSupport", ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "bayesrouter",
       dependencies: [
-        "RouterKit", "RewardModelPools", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CommandSupport", "RouterKit", "RewardModelPools",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: pointerFree),
     .executableTarget(
       name: "router-bench",
-      dependencies: ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CommandSupport", "RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Benchmarks/RouterBench", swiftSettings: pointerFree),
 
     tests("RandomnessTests", ["Randomness"], resources: [.copy("Fixtures")]),
@@ -90,7 +99,8 @@ let package = Package(
     tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
     tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
     tests(
-      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Randomness", "Storage"], resources: [.copy("Fixtures")]
+      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Randomness", "Storage"],
+      resources: [.copy("Fixtures")]
     ),
     tests("PreferenceDataTests", ["PreferenceData", "Randomness", "Storage"]),
     tests(
@@ -100,7 +110,8 @@ let package = Package(
     tests(
       "RemoteRewardModelsTests",
       [
-        "Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels", "RewardModelPools", "RewardModels",
+        "Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels", "RewardModelPools",
+        "RewardModels",
         "Routing", "Storage", "Tokenization", "Transformers", .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -92,10 +93,7 @@ struct EncoderSpeed: ParsableCommand {
     }
     bar.finish()
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      for row in rows { print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+      for row in rows { print(String(decoding: try JSONText.line(row, keys: .snakeCase), as: UTF8.self)) }
     } else {
       printTable(rows, network)
     }
@@ -176,5 +174,3 @@ extension Duration {
   /// In seconds.
   var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
-
-extension Precision: ExpressibleByArgument {}

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -72,12 +73,7 @@ struct Posterior: ParsableCommand {
     let speed = MachineSpeed.measure()
     let rows = try dimensions().flatMap { try measure(dimension: $0, speed: speed) }
     let report = Report(blas: .current, seed: seed, repetitions: repetitions, speed: speed, rows: rows)
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
-      return
-    }
+    if json { return try printJSON(report, keys: .asDeclared) }
     print(
       "BLAS core \(report.blas.coreAfter), \(report.blas.threads) threads, seed \(seed), \(repetitions) repetitions; "
         + String(format: "dgemm %.0f GFLOP/s, %.1f GB/s", speed.dgemmGigaflops, speed.bandwidthOneThread))

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -69,16 +70,7 @@ struct Replay: AsyncParsableCommand {
       kept in the cache that bayesrouter encode uses.
       """)
   var encoder: String?
-  @Option(help: "Tokens of a text that the encoder reads; a longer one is cut.")
-  var maxTokens = 1024
-  @Option(help: "Which end is cut: end, as the published router does, or start.")
-  var cut = DialogueEncoder.Cut.end
-  @Option(help: "The encoder's text: router, the published router's, or chat, the checkpoint's own chat template.")
-  var template = DialogueEncoder.Template.router
-  @Option(help: "The folder of the encoder's caches, or none.")
-  var cache = StateCache.defaultFolder.path
-  @Option(help: "Size of the hashed context.")
-  var dimension = 256
+  @OptionGroup(title: "The encoder") var encoding: EncoderOptions
   @Option(help: "Coordinates of the whitened projection of the context; 0 keeps the context as it is.")
   var components = 8
   @Option(help: "sigma_w^2, the prior variance of a weight.")
@@ -106,10 +98,9 @@ struct Replay: AsyncParsableCommand {
 
   func validate() throws {
     guard !source.name.isEmpty else { throw ValidationError("give one of --data and --synthetic") }
-    guard dimension > 0, components >= 0, interceptScale >= 0, threads > 0 else {
-      throw ValidationError("--dimension and --threads are at least 1, --components and --intercept-scale at least 0")
+    guard components >= 0, interceptScale >= 0, threads > 0 else {
+      throw ValidationError("--threads is at least 1, --components and --intercept-scale at least 0")
     }
-    guard maxTokens >= 8 else { throw ValidationError("--max-tokens is at least 8") }
     guard encoder == nil || context == .hashed else {
       throw ValidationError("--encoder is a context of its own: leave --context away")
     }
@@ -137,10 +128,10 @@ struct Replay: AsyncParsableCommand {
     BLASRuntime.setThreads(threads)
     let configuration = replayConfiguration
     try configuration.validate()
-    let inputs = try ReplayInputs(self)
+    let inputs = try await ReplayInputs(self)
     let folder = try RunFolder(
       at: URL(fileURLWithPath: out), configuration: RunConfiguration(command: self, inputs: inputs))
-    for warning in inputs.warnings { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    inputs.warnings.forEach(warn)
     let output = ReplayOutput(folder: folder, inputs: inputs, configuration: configuration)
 
     if let sweep {
@@ -230,22 +221,3 @@ enum ReplayPrior: ExpressibleByArgument, Sendable, Equatable {
 enum ContextKind: String, ExpressibleByArgument, CaseIterable, Sendable, Codable {
   case hashed, none
 }
-
-extension ReplayReward: ExpressibleByArgument {
-  public init?(argument: String) {
-    if argument == "correctness" {
-      self = .correctness
-    } else if argument.hasPrefix("noisy:"), let probability = Double(argument.dropFirst("noisy:".count)) {
-      self = .noisy(probability)
-    } else {
-      return nil
-    }
-  }
-
-  public var defaultValueDescription: String { "correctness" }
-}
-
-extension DialogueEncoder.Cut: ExpressibleByArgument {}
-extension DialogueEncoder.Template: ExpressibleByArgument {}
-extension RewardNormalizer.Method: ExpressibleByArgument {}
-extension ThompsonSamplingRouter.Draw: ExpressibleByArgument {}

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -21,7 +22,7 @@ struct ReplayInputs {
   let transform: FittedContextTransform
   let encoderName: String
   /// What encoding took, where a checkpoint encoded.
-  let encoding: EncodingReport?
+  let encoding: ReadingReport?
   /// Arm indices of each pool.
   let pools: [[Int]]
   private let savedRouter: RouterState?
@@ -36,7 +37,7 @@ struct ReplayInputs {
   /// What to know before believing the figures.
   let warnings: [String]
 
-  init(_ command: Replay) throws {
+  init(_ command: Replay) async throws {
     dataset = try command.source.load(
       rewardModels: command.rms.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } },
       seed: command.seed)
@@ -69,13 +70,8 @@ struct ReplayInputs {
     guard sweep == nil || command.prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
     guard sweep == nil || pools.count == 1 else { throw ValidationError("--sweep takes one pool: leave --arms away") }
 
-    let checkpoint = try (command.encoder ?? Self.encoderFolder(of: command.prior)).map {
-      try DialogueEncoder(
-        folder: URL(fileURLWithPath: $0), maxTokens: command.maxTokens, cut: command.cut,
-        template: command.template)
-    }
-    let encoder = try Self.encoder(command, checkpoint)
-    let ownName = encoder?.name ?? "none"
+    let encoder = try Self.encoder(command)
+    let ownName = encoder.name
     let everyPair = Array(dataset.pairs.indices)
     switch command.prior {
     case .none:
@@ -104,8 +100,10 @@ struct ReplayInputs {
     // A router that learns behind an offline one is worth nothing behind its encoder alone.
     encoderName = offlineRouter.map { "\(ownName) behind router \($0.fingerprint)" } ?? ownName
 
-    let encoded: Matrix<Double>
-    (encoded, encoding) = try Self.encoded(dataset.pairs, by: encoder, offlineRouter)
+    var progress = EncodingProgress()
+    let head = offlineRouter.map(ContextEncoder.Head.trained) ?? .none
+    let encoded = try await ContextEncoder(encoder, head: head).encode(dataset.pairs) { progress.show($0) }
+    encoding = progress.report
     if offlineRouter != nil {
       transform = try ContextTransform(components: nil, interceptVarianceScale: nil).fit(encoded)
     } else if let saved = savedRouter?.transform {
@@ -139,30 +137,9 @@ struct ReplayInputs {
     ReplayMethod.named(name, armCount: 1)?.contains { $0.needsPrior } ?? false
   }
 
-  /// nil for no context.
-  private static func encoder(_ command: Replay, _ checkpoint: DialogueEncoder?) throws -> FrozenEncoder? {
-    if let checkpoint {
-      return .checkpoint(
-        CachedEncoding(checkpoint, folder: command.cache == "none" ? nil : URL(fileURLWithPath: command.cache)))
-    }
-    return command.context == .hashed ? .hashed(HashedPairEncoder(dimension: command.dimension)) : nil
-  }
-
-  /// One row a pair: an offline router's h, a checkpoint's pair features scaled to norm 1, or hashed n-grams.
-  private static func encoded(
-    _ pairs: [PreferencePair], by encoder: FrozenEncoder?, _ router: OfflineRouter?
-  ) throws -> (contexts: Matrix<Double>, report: EncodingReport?) {
-    guard let encoder else { return (Matrix(rows: pairs.count, columns: 0), nil) }
-    if let router {
-      let (features, report) = try encoder.features(pairs)
-      return (try router.contexts(features), report)
-    }
-    switch encoder {
-    case .hashed(let hashed): return (hashed.encode(pairs), nil)
-    case .checkpoint(let encoding):
-      let (states, report) = try encoding.encode(TransformerPairEncoder.dialogues(pairs))
-      return (TransformerPairEncoder.contexts(states), report)
-    }
+  private static func encoder(_ command: Replay) throws -> any PairEncoder {
+    if let folder = command.encoder ?? encoderFolder(of: command.prior) { return try command.encoding.encoder(folder) }
+    return command.context == .hashed ? try command.encoding.encoder(EncoderOptions.hashedName) : EmptyPairEncoder()
   }
 
   /// All sub-pools of the given sizes in lexicographic order; the whole pool without sizes.
@@ -253,7 +230,7 @@ struct RunConfiguration: Encodable {
   let prior: String
   let sweep: String?
   let encoder: String
-  let encoding: EncodingReport?
+  let encoding: ReadingReport?
   let contextTransform: ContextTransform
   let contextDimension: Int
   /// Of a call, by reward model; where cost plays a part.

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -14,7 +15,9 @@ struct ScalingInputs {
   let pairs: [PreferencePair]
   let calibrationPairs: [PreferencePair]
   let models: [any RewardModel]
-  let encoder: MeasuredEncoder
+  /// A transformer over both responses with a head as a trained router has it: its weights are random, and its price is the full one.
+  let encoder: ContextEncoder
+  let encoderModel: TransformerModel
   let rmConfiguration: TransformerConfiguration
   let rmWeightBytes: Int
   let rmLatency: Double
@@ -57,7 +60,8 @@ struct ScalingInputs {
           command.encoderShape.configuration(vocabulary: vocabulary, head: .none), seed: command.seed,
           precision: command.precision), tokenizer: tokenizer,
         fingerprint: Fingerprint(Array("random weights \(command.seed)".utf8)), maxTokens: command.maxTokens)
-    encoder = MeasuredEncoder(encoding, queue: queue, seed: command.seed)
+    encoder = try Self.contextEncoder(encoding, queue: queue, seed: command.seed)
+    encoderModel = encoding.model
     var bar = ProgressBar("make reward models", total: largest, unit: "models")
     let networks = try (0..<largest).map { arm in
       defer { bar.advance() }
@@ -68,7 +72,7 @@ struct ScalingInputs {
     rmWeightBytes = networks[0].weightByteCount
     models = try networks.enumerated().map { arm, network in
       let model = try TransformerRewardModel(
-        name: "random-\(arm + 1)", model: network, tokenizer: tokenizer, text: .dialogue, maxTokens: command.maxTokens,
+        name: "random-\(arm + 1)", model: network, tokenizer: tokenizer, format: .router, maxTokens: command.maxTokens,
         queue: queue)
       return command.rmLatency > 0 ? DelayedRewardModel(base: model, seconds: command.rmLatency) : model
     }
@@ -98,12 +102,23 @@ struct ScalingInputs {
     var texts: Set<Dialogue> = []
     var chosen: [PreferencePair] = []
     for index in generator.permutation(pairs.count) where chosen.count < count && pairs[index].label != nil {
-      let own = TransformerPairEncoder.dialogues([pairs[index]])
+      let own = Dialogue.both(of: [pairs[index]])
       guard own[0] != own[1], texts.isDisjoint(with: own) else { continue }
       texts.formUnion(own)
       chosen.append(pairs[index])
     }
     return chosen
+  }
+
+  private static func contextEncoder(
+    _ encoder: DialogueEncoder, queue: ForwardQueue, seed: UInt64
+  ) throws -> ContextEncoder {
+    let router = OfflineRouter.random(
+      featureCount: 2 * encoder.size, dimension: encoder.size, rewardModels: ["none"], encoder: encoder.name, seed: seed
+    )
+    // Without a cache each call computes all of its texts.
+    let cached = CachedEncoder(encoder, queue: queue, workers: BLASRuntime.usableThreads)
+    return try ContextEncoder(TransformerPairEncoder(cached), head: .trained(router))
   }
 
   private static func checkMemory(_ configuration: TransformerConfiguration, count: Int, precision: Precision) throws {

@@ -67,7 +67,7 @@ struct ScalingOutput {
   }
 
   private var introduction: String {
-    let (rm, encoder) = (inputs.rmConfiguration, inputs.encoder.encoder.model.configuration)
+    let (rm, encoder) = (inputs.rmConfiguration, inputs.encoderModel.configuration)
     let blas = BLASRuntime.current
     let ratio = Double(rm.layerParameterCount) / Double(encoder.layerParameterCount)
     var lines = [

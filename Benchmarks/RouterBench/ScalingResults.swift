@@ -18,7 +18,7 @@ struct ScalingResults {
   /// Bytes that a method holds: weights of its reward models, and of encoder and posteriors where it has them.
   func memoryBytes(_ row: ScalingRow) -> Int {
     let ofRouter =
-      inputs.encoder.encoder.model.weightByteCount
+      inputs.encoderModel.weightByteCount
       + RoutingCost.posteriorBytes(arms: row.rms, dimension: inputs.encoder.dimension)
     return (row.method == .single ? 1 : row.rms) * inputs.rmWeightBytes + (row.method.needsEncoder ? ofRouter : 0)
   }

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -61,13 +62,7 @@ struct TokenizerSpeed: ParsableCommand {
       loadMilliseconds: load.median * 1e3, medianSeconds: cold.median, p95Seconds: cold.p95,
       warmMedianSeconds: warm.median, tokensPerSecond: Double(tokens) / cold.median,
       megabytesPerSecond: Double(bytes) / cold.median / 1e6)
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
-      return
-    }
+    if json { return try printJSON(report) }
     print("\(report.texts) texts, \(bytes) bytes, \(tokens) tokens; one thread, \(repetitions) passes")
     print(
       String(

@@ -1,3 +1,4 @@
+import CommandSupport
 import ArgumentParser
 import Foundation
 import RouterKit
@@ -115,10 +116,7 @@ struct TrainSpeed: ParsableCommand {
     if threads > 0 { BLASRuntime.setThreads(threads) }
     let report = try measure()
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      print(String(decoding: try JSONText.line(report, keys: .snakeCase), as: UTF8.self))
     } else {
       printTable(report)
     }
@@ -209,8 +207,4 @@ struct TrainSpeed: ParsableCommand {
       loss before each step: \(report.losses.map { String(format: "%.6f", $0) }.joined(separator: ", "))
       """)
   }
-}
-
-extension EncoderTuning: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
 }

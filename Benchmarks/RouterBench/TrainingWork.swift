@@ -102,10 +102,7 @@ struct TrainingRun {
     phases.forward = lap()
 
     let states = pass.vectors
-    let features = Matrix(
-      rows: (0..<work.targets.count).map {
-        TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1))
-      })
+    let features = PairFeatures.rows(states)
     var headGradient = RouterNetwork<Float>(features: features.columns, dimension: heads.dimension, arms: work.arms)
     let (loss, found) = heads.loss(
       features: features, targets: work.targets, RouterLossConfiguration(), addingTo: &headGradient,
@@ -113,7 +110,7 @@ struct TrainingRun {
     guard let featureGradient = found else { preconditionFailure("the gradient by the features was asked for") }
     let stateGradient = Matrix(
       rows: (0..<work.targets.count).flatMap { pair in
-        let gradients = TransformerPairEncoder.stateGradients(
+        let gradients = PairFeatures.stateGradients(
           states.row(2 * pair), states.row(2 * pair + 1), featureGradient.row(pair))
         return [gradients.first, gradients.second]
       })

@@ -45,7 +45,7 @@ public struct LabelingLoop: Sendable {
 
   public let annotator: PreferenceAnnotator
   /// Nil where no context is needed.
-  public let encoder: (any PairEncoder)?
+  public let encoder: ContextEncoder?
   /// As it has become; nil where an ensemble labels.
   public private(set) var router: (any Router)?
   private let ensemble: (any Ensemble)?
@@ -54,7 +54,7 @@ public struct LabelingLoop: Sendable {
   private var generator: PhiloxGenerator
 
   public init(
-    annotator: PreferenceAnnotator, encoder: (any PairEncoder)?, labeling: Labeling, generator: PhiloxGenerator,
+    annotator: PreferenceAnnotator, encoder: ContextEncoder?, labeling: Labeling, generator: PhiloxGenerator,
     reward: @escaping @Sendable (Annotation, PreferencePair) -> Double?
   ) {
     self.annotator = annotator

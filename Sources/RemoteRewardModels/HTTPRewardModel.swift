@@ -1,7 +1,7 @@
+import Dialogues
 import PreferenceData
 import RewardModels
 import Storage
-import Tokenization
 
 /// A reward model behind a server.
 ///
@@ -14,7 +14,9 @@ public struct HTTPRewardModel: RewardModel {
     public var dialect: ServerDialect
     /// The model's name at the server (vLLM and SGLang); nil where it serves one.
     public var model: String?
-    public var text: RequestText
+    /// What makes the text that the server scores; nil sends it the turns, one dialogue a call, and the server has the template. Only
+    /// vLLM takes turns.
+    public var format: TextFormat?
     public var token: BearerToken?
     /// Lets the server cut a text that is too long (vLLM and text-embeddings-inference) instead of refusing the call.
     public var truncates: Bool
@@ -25,14 +27,14 @@ public struct HTTPRewardModel: RewardModel {
     public var seed: UInt64
 
     public init(
-      url: String, dialect: ServerDialect, model: String? = nil, text: RequestText, token: BearerToken? = nil,
+      url: String, dialect: ServerDialect, model: String? = nil, format: TextFormat?, token: BearerToken? = nil,
       truncates: Bool = false, limits: CallLimits = CallLimits(), retry: RetryPolicy = RetryPolicy(),
       breaker: CircuitBreakerConfiguration = CircuitBreakerConfiguration(), seed: UInt64 = 0
     ) {
       self.url = url
       self.dialect = dialect
       self.model = model
-      self.text = text
+      self.format = format
       self.token = token
       self.truncates = truncates
       self.limits = limits
@@ -56,21 +58,20 @@ public struct HTTPRewardModel: RewardModel {
   ///
   /// - Throws: `RemoteRewardModelError.invalidURL`; `.invalidConfiguration` for messages to a server that takes texts.
   public init(name: String, configuration: Configuration) throws(RemoteRewardModelError) {
-    var addsSpecialTokens = false
-    switch configuration.text {
-    case .messages where !configuration.dialect.takesMessages:
+    if configuration.format == nil, !configuration.dialect.takesMessages {
       throw .invalidConfiguration(
         model: name,
         problem: "a \(configuration.dialect.rawValue) server takes texts, not messages; give a chat template")
-    case .dialogue: addsSpecialTokens = true
-    case .messages, .template: break
     }
     let url = try ServerURL(configuration.url, model: name, dialect: configuration.dialect)
     self.name = name
     self.configuration = configuration
-    warnings = configuration.text.warnings(dialect: configuration.dialect).map { "reward model '\(name)': \($0)" }
+    warnings = (configuration.format?.warnings(dialect: configuration.dialect) ?? []).map {
+      "reward model '\(name)': \($0)"
+    }
     form = RequestForm(
-      dialect: configuration.dialect, model: configuration.model, addsSpecialTokens: addsSpecialTokens,
+      dialect: configuration.dialect, model: configuration.model,
+      addsSpecialTokens: configuration.format?.addsSpecialTokens ?? false,
       truncates: configuration.truncates)
     connection = ServerConnection(url: url, token: configuration.token, timeout: configuration.limits.timeout)
     limiter = CallLimiter(configuration.limits)
@@ -93,7 +94,7 @@ public struct HTTPRewardModel: RewardModel {
     try await outcomes(requests).map { try $0.get() }
   }
 
-  /// A failure is a `RemoteRewardModelError`, a `TokenizationError` of the template, or a `CancellationError`.
+  /// A failure is a `RemoteRewardModelError`, a `DialogueError` of the template, or a `CancellationError`.
   public func outcomes(_ requests: [ScoringRequest]) async -> [ScoringOutcome] {
     let calls = Self.calls(for: requests, atMost: textsPerCall)
     return await withTaskGroup(of: (Int, [ScoringOutcome]).self) { group in
@@ -107,7 +108,7 @@ public struct HTTPRewardModel: RewardModel {
   }
 
   private var textsPerCall: Int {
-    if case .messages = configuration.text { return 1 }
+    if configuration.format == nil { return 1 }
     return min(configuration.limits.textsPerCall, configuration.dialect.mostTextsPerCall)
   }
 
@@ -129,7 +130,7 @@ public struct HTTPRewardModel: RewardModel {
   private func call(_ requests: ArraySlice<ScoringRequest>) async -> [ScoringOutcome] {
     let withPrompt = configuration.dialect == .openRLHF
     let inputs = requests.map { request in
-      Result { try configuration.text.input(request, withPrompt: withPrompt) }
+      Result { try ModelInput(request, format: configuration.format, withPrompt: withPrompt) }
     }
     let sendable = inputs.compactMap { try? $0.get() }
     let scores: Result<[Double], any Error>

@@ -33,9 +33,7 @@ public struct RunFolder: Sendable {
   ///
   /// - Throws: `ReportingError.runFolderUnwritable`, e.g. where the disk is full.
   public func record(_ event: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let line = try encoder.encode(event) + Data("\n".utf8)
+    let line = try JSONText.line(event) + Data("\n".utf8)
     do {
       try events.write(contentsOf: line)
     } catch {
@@ -77,9 +75,7 @@ public struct RunFolder: Sendable {
   }
 
   private static func json(_ value: some Encodable) throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(value) + Data("\n".utf8)
+    try JSONText.document(value) + Data("\n".utf8)
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import LinearAlgebra
 import RewardModels
@@ -22,7 +23,7 @@ public struct PoolEntry: Hashable, Sendable {
 
   /// What only entries of some kinds have.
   public enum Source: Hashable, Sendable {
-    case transformer(checkpoint: URL, text: DialogueText.Kind, precision: Precision, maxTokens: Int?)
+    case transformer(checkpoint: URL, format: TextFormat.Kind, precision: Precision, maxTokens: Int?)
     case recorded(folder: URL, rewardModel: String)
     case server(Server)
   }
@@ -31,20 +32,11 @@ public struct PoolEntry: Hashable, Sendable {
     public let url: URL
     /// The name by which the server knows the model.
     public let model: String?
-    public let template: Template
+    /// What makes the text that the server scores; nil where it is sent messages and has the template itself.
+    public let format: TextFormat.Source?
     /// The environment variable that holds the bearer token; it was set when the file was read.
     public let tokenVariable: String?
     public let limits: Limits
-  }
-
-  /// What makes the text that a server scores.
-  public enum Template: Hashable, Sendable {
-    /// The chat template in this folder.
-    case checkpoint(URL)
-    /// The server's own: it is sent messages.
-    case messages
-    /// The published router's text, as `DialogueTemplate` writes it.
-    case dialogue
   }
 
   /// What a server may be asked; nil where the file leaves it open. All are positive, `retries` may be 0.
@@ -60,6 +52,10 @@ public struct PoolEntry: Hashable, Sendable {
     /// Texts of one request.
     public let batch: Int?
   }
+
+  /// What pool files call the published router's format, and turns that are sent as they are.
+  static let routerFormat = "dialogue"
+  static let messagesFormat = "messages"
 
   public let name: String
   public let kind: Kind

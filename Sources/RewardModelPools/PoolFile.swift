@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import LinearAlgebra
 import RewardModels
@@ -109,7 +110,7 @@ private struct PoolEntryReader {
     case .transformer:
       .transformer(
         checkpoint: try existingFolder("path", with: ["config.json"], what: "is no checkpoint: it has no"),
-        text: try record.optionalChoice("template") ?? .chat,
+        format: try format(),
         precision: try record.optionalChoice("precision") ?? .float32, maxTokens: try record.count("max_tokens"))
     case .recorded:
       .recorded(
@@ -118,7 +119,7 @@ private struct PoolEntryReader {
     case .vllmClassify, .vllmPooling, .tei, .openRLHF, .sglang:
       .server(
         PoolEntry.Server(
-          url: try url(), model: try record.optionalText("model"), template: try template(),
+          url: try url(), model: try record.optionalText("model"), format: try serverFormat(),
           tokenVariable: try tokenVariable(), limits: try limits()))
     }
   }
@@ -142,18 +143,28 @@ private struct PoolEntryReader {
     return url
   }
 
-  private func template() throws -> PoolEntry.Template {
+  /// The format of a checkpoint that is computed here; its own chat template unless the file says otherwise.
+  private func format() throws -> TextFormat.Kind {
+    guard let name = try record.optionalText("template") else { return .chat }
+    if name == PoolEntry.routerFormat { return .router }
+    guard let kind = TextFormat.Kind(rawValue: name) else {
+      throw record.mistyped("template", expected: "one of chat, \(PoolEntry.routerFormat)")
+    }
+    return kind
+  }
+
+  private func serverFormat() throws -> TextFormat.Source? {
     switch try record.text("template") {
-    case "dialogue": return .dialogue
-    case "messages":
+    case PoolEntry.routerFormat: return .router
+    case PoolEntry.messagesFormat:
       guard kind == .vllmClassify || kind == .vllmPooling else {
         throw record.mistyped(
           "template", expected: "a folder or dialogue (servers of kind \(kind.rawValue) take no messages)")
       }
-      return .messages
+      return nil
     default:
-      return .checkpoint(
-        try existingFolder(
+      return .chat(
+        folder: try existingFolder(
           "template", with: ["chat_template.jinja", "tokenizer_config.json"], what: "has no chat template:"))
     }
   }

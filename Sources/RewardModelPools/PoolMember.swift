@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import Storage
@@ -25,9 +26,9 @@ extension PoolEntry {
   fileprivate var identity: JSONObject {
     var object: JSONObject = ["kind": .string(kind.rawValue)]
     switch source {
-    case .transformer(let checkpoint, let text, let precision, let maxTokens):
+    case .transformer(let checkpoint, let format, let precision, let maxTokens):
       object.append("path", .string(checkpoint.path))
-      object.append("template", .string(text.rawValue))
+      object.append("template", .string(format == .router ? PoolEntry.routerFormat : format.rawValue))
       object.append("precision", .string(precision.rawValue))
       if let maxTokens { object.append("max_tokens", .integer(maxTokens)) }
     case .recorded(let folder, let rewardModel):
@@ -39,18 +40,19 @@ extension PoolEntry {
       address?.query = nil
       object.append("url", .string(address?.string ?? ""))
       if let model = server.model { object.append("model", .string(model)) }
-      object.append("template", .string(server.template.text))
+      object.append("template", .string(server.formatName))
     }
     return object
   }
 }
 
-extension PoolEntry.Template {
-  fileprivate var text: String {
-    switch self {
-    case .checkpoint(let folder): folder.path
-    case .messages: "messages"
-    case .dialogue: "dialogue"
+extension PoolEntry.Server {
+  /// The format as a pool file names it.
+  fileprivate var formatName: String {
+    switch format {
+    case .chat(let folder): folder.path
+    case .router: PoolEntry.routerFormat
+    case nil: PoolEntry.messagesFormat
     }
   }
 }

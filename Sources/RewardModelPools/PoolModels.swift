@@ -1,7 +1,7 @@
+import Dialogues
 import PreferenceData
 import RemoteRewardModels
 import RewardModels
-import Tokenization
 import Transformers
 
 extension PoolEntry {
@@ -15,9 +15,9 @@ extension PoolEntry {
       case .recorded(let folder, let rewardModel):
         let dataset = try PreferenceDataset(folder: folder, rewardModels: [rewardModel])
         return try RecordedRewardModel(dataset, arm: 0, name: name)
-      case .transformer(let checkpoint, let text, let precision, let maxTokens):
+      case .transformer(let checkpoint, let format, let precision, let maxTokens):
         return try TransformerRewardModel(
-          folder: checkpoint, name: name, text: text, maxTokens: maxTokens, precision: precision, queue: queue)
+          folder: checkpoint, name: name, format: format, maxTokens: maxTokens, precision: precision, queue: queue)
       case .server(let server):
         let model = try HTTPRewardModel(name: name, configuration: configuration(server))
         try await model.check()
@@ -34,12 +34,6 @@ extension PoolEntry {
     guard let dialect = ServerDialect(rawValue: kind.rawValue) else {
       preconditionFailure("\(kind.rawValue) is a server's kind without a dialect")
     }
-    let text: RequestText =
-      switch server.template {
-      case .checkpoint(let folder): .template(try ChatTemplate(folder: folder))
-      case .messages: .messages
-      case .dialogue: .dialogue
-      }
     var limits = CallLimits()
     limits.concurrentCalls = server.limits.concurrency ?? limits.concurrentCalls
     limits.requestsPerSecond = server.limits.requestsPerSecond
@@ -49,7 +43,8 @@ extension PoolEntry {
     var retry = RetryPolicy()
     retry.retries = server.limits.retries ?? retry.retries
     return HTTPRewardModel.Configuration(
-      url: server.url.absoluteString, dialect: dialect, model: server.model, text: text,
+      url: server.url.absoluteString, dialect: dialect, model: server.model,
+      format: try server.format.map { try TextFormat($0) },
       token: try server.tokenVariable.map { try BearerToken(variable: $0) }, limits: limits, retry: retry)
   }
 }

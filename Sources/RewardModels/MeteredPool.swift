@@ -1,3 +1,4 @@
+import Dialogues
 import PreferenceData
 
 /// An ordered pool of reward models, the arms, that counts what it asks of them and scores no text twice.
@@ -37,7 +38,7 @@ public actor MeteredPool {
   private var meters: [Usage]
   private var entries: [[Key: Entry]]
   /// Numbers each distinct text, so that its bytes are hashed once a request and not once a model.
-  private var textNumbers: [ScoredText: Int] = [:]
+  private var textNumbers: [Dialogue: Int] = [:]
 
   /// - Throws: `emptyPool`, `duplicateModel`.
   public init(_ models: [any RewardModel]) throws(RewardModelError) {
@@ -185,10 +186,10 @@ public actor MeteredPool {
   }
 
   private func key(_ request: ScoringRequest, arm: Int) -> Key {
-    Key(text: number(ScoredText(request)), variant: models[arm].variant(of: request))
+    Key(text: number(request.dialogue), variant: models[arm].variant(of: request))
   }
 
-  private func number(_ text: ScoredText) -> Int {
+  private func number(_ text: Dialogue) -> Int {
     if let number = textNumbers[text] { return number }
     textNumbers[text] = textNumbers.count
     return textNumbers.count - 1

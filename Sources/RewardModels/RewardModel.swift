@@ -1,3 +1,4 @@
+import Dialogues
 import PreferenceData
 
 /// A judge of responses: a higher score is a better answer. Scores are comparable within one model only.
@@ -60,19 +61,20 @@ public struct ScoringRequest: Hashable, Sendable {
   /// With `side`, names the response in a dataset: what a recording is looked up by.
   public let pairID: String
   public let side: ResponseSide
-  public let prompt: Prompt
-  public let response: String
+  /// What is scored.
+  public let dialogue: Dialogue
 
-  public init(pairID: String, side: ResponseSide, prompt: Prompt, response: String) {
+  public init(pairID: String, side: ResponseSide, dialogue: Dialogue) {
     self.pairID = pairID
     self.side = side
-    self.prompt = prompt
-    self.response = response
+    self.dialogue = dialogue
   }
 
   public init(_ pair: PreferencePair, side: ResponseSide) {
-    self.init(pairID: pair.id, side: side, prompt: pair.prompt, response: pair.response(side))
+    self.init(pairID: pair.id, side: side, dialogue: Dialogue(pair, side: side))
   }
+
+  public var response: String { dialogue.response }
 
   /// Those of A and B.
   public static func both(of pair: PreferencePair) -> [ScoringRequest] {
@@ -85,7 +87,7 @@ public struct ScoringRequest: Hashable, Sendable {
   /// scripts take fewer bytes a token, so there the estimate is low.
   public var estimatedTokens: Int {
     let promptBytes =
-      switch prompt {
+      switch dialogue.prompt {
       case .text(let text): text.utf8.count
       case .messages(let messages): messages.reduce(0) { $0 + $1.role.utf8.count + $1.content.utf8.count }
       }

@@ -1,5 +1,6 @@
 // One import for notebooks: `import RouterKit`.
 @_exported import Alignment
+@_exported import Dialogues
 @_exported import LinearAlgebra
 @_exported import NeuralNetwork
 @_exported import PreferenceData

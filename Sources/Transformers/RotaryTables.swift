@@ -1,3 +1,4 @@
+import LinearAlgebra
 import NeuralNetwork
 
 /// The rotary angles of a batch: one table for all sequences, or one a length where dynamic scaling sets in.

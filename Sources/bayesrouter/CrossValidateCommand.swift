@@ -1,9 +1,10 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
 /// `bayesrouter crossvalidate`: what offline routing is worth on pairs that it was not fitted on.
-struct CrossValidate: ParsableCommand {
+struct CrossValidate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "crossvalidate",
     abstract: "Cross-validate offline routers on frozen contexts, by prompt.",
@@ -45,11 +46,7 @@ struct CrossValidate: ParsableCommand {
   @Option(name: .long, help: "Parts of the training prompts, separated by commas: a learning curve.")
   var fractions = "1"
 
-  @Option(name: .long, help: "Tokens of a text that a checkpoint reads; a longer one is cut.")
-  var maxTokens = 1024
-
-  @Option(name: .long, help: "The folder of the encoder's caches, or none.")
-  var cache = StateCache.defaultFolder.path
+  @OptionGroup(title: "The encoder") var encoding: EncoderOptions
 
   @Option(name: .long, help: "The run folder; must not exist.")
   var out: String
@@ -58,7 +55,6 @@ struct CrossValidate: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard maxTokens >= 8 else { throw ValidationError("--max-tokens is at least 8") }
     guard let parts, !parts.isEmpty, parts.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
       throw ValidationError("--fractions takes numbers above 0 and up to 1, separated by commas, not '\(fractions)'")
     }
@@ -86,10 +82,11 @@ struct CrossValidate: ParsableCommand {
     ]
   }
 
-  func run() throws {
+  func run() async throws {
     BLASRuntime.setThreads(1)
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
-    let contexts = try contexts(of: dataset.pairs)
+    var progress = EncodingProgress()
+    let contexts = try await encoding.encoder(encoder).encode(dataset.pairs) { progress.show($0) }
     let parts = parts ?? []
     let validations = try parts.map { part in
       var settings = settings
@@ -99,7 +96,8 @@ struct CrossValidate: ParsableCommand {
     let folder = try RunFolder(
       at: URL(fileURLWithPath: out),
       configuration: RunConfiguration(
-        data: data, encoder: encoder, settings: settings, fractions: parts, maxTokens: maxTokens, machine: .current,
+        data: data, encoder: encoder, settings: settings, fractions: parts, maxTokens: encoding.reading.maxTokens,
+        machine: .current,
         blas: .current))
     let policies = policies
     var bar = ProgressBar(
@@ -117,14 +115,6 @@ struct CrossValidate: ParsableCommand {
     bar.finish()
     let curve = outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, using: &generator) : nil
     try finish(points, curve, folder)
-  }
-
-  private func contexts(of pairs: [PreferencePair]) throws -> Matrix<Double> {
-    if encoder == "hashed" { return HashedPairEncoder(dimension: 256).encode(pairs) }
-    let checkpoint = try DialogueEncoder(folder: URL(fileURLWithPath: encoder), maxTokens: maxTokens)
-    let (states, _) = try CachedEncoding(checkpoint, folder: cache == "none" ? nil : URL(fileURLWithPath: cache))
-      .encode(TransformerPairEncoder.dialogues(pairs))
-    return TransformerPairEncoder.contexts(states)
   }
 
   private struct Point {

@@ -1,9 +1,10 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
 /// `bayesrouter encode`: the pair features of a dataset.
-struct Encode: ParsableCommand {
+struct Encode: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Encode the pairs of a dataset with a Hugging Face checkpoint.",
     discussion: """
@@ -27,64 +28,36 @@ struct Encode: ParsableCommand {
   @Option(name: .long, help: "The safetensors file to write.")
   var out: String
 
-  @Option(name: .long, help: "Tokens of a text; a longer one is cut. Never more than the model reads.")
-  var maxTokens = 1024
-
-  @Option(name: .long, help: "Which end of a longer text is cut: end, as the published router does, or start.")
-  var cut = DialogueEncoder.Cut.end
-
-  @Option(
-    name: .long,
-    help: "router: the published router's text; chat: the checkpoint's own chat template.")
-  var template = DialogueEncoder.Template.router
-
-  @Option(name: .long, help: "The folder of caches, or none.")
-  var cache = StateCache.defaultFolder.path
+  @OptionGroup var reading: ReadingOptions
 
   @Flag(name: .long, help: "Print the report as one JSON object.")
   var json = false
 
   @OptionGroup var options: ModelOptions
 
-  func validate() throws {
-    guard maxTokens >= 8 else { throw ValidationError("--max-tokens is at least 8") }
-  }
-
-  func run() throws {
+  func run() async throws {
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
-    let encoder = try DialogueEncoder(
-      folder: URL(fileURLWithPath: model), maxTokens: maxTokens, cut: cut, template: template,
-      precision: options.precision,
-      allowsNonFinite: options.allowNonFinite)
-    let (states, report) = try CachedEncoding(
-      encoder, folder: cache == "none" ? nil : URL(fileURLWithPath: cache)
-    ).encode(TransformerPairEncoder.dialogues(pairs))
+    let cached = try reading.encoder(model, precision: options.precision, allowsNonFinite: options.allowNonFinite)
+    let encoder = cached.encoder
+    var progress = EncodingProgress()
+    let states = try await cached.states(of: Dialogue.both(of: pairs)) { progress.show($0) }
     let size = encoder.size
-    let features = pairs.indices.flatMap {
-      TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1))
-    }
     let ids = JSONValue.array(pairs.map { .string($0.id) }).text()
     let metadata = [
       "encoder": encoder.fingerprint.description, "architecture": encoder.model.configuration.architecture,
       "pair_ids": ids, "max_tokens": "\(encoder.maxTokens)",
     ]
     let tensors: [String: Safetensors.Tensor] = [
-      "pair_features": .init(features, shape: [pairs.count, 2 * size]),
+      "pair_features": .init(PairFeatures.rows(states).elements, shape: [pairs.count, 2 * size]),
       "pooled_a": .init(pairs.indices.flatMap { states.row(2 * $0) }, shape: [pairs.count, size]),
       "pooled_b": .init(pairs.indices.flatMap { states.row(2 * $0 + 1) }, shape: [pairs.count, size]),
     ]
     try AtomicFile.write(Safetensors.encode(tensors, metadata: metadata), to: URL(fileURLWithPath: out))
-    try print(report, encoder)
+    if let report = progress.report { try print(report, encoder) }
   }
 
-  private func print(_ report: EncodingReport, _ encoder: DialogueEncoder) throws {
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
-      return
-    }
+  private func print(_ report: ReadingReport, _ encoder: DialogueEncoder) throws {
+    if json { return try printJSON(report) }
     let computed = report.tokens - report.knownTokens
     let rate = report.seconds > 0 ? String(format: ", %.0f tokens/s", Double(computed) / report.seconds) : ""
     Swift.print(
@@ -96,6 +69,3 @@ struct Encode: ParsableCommand {
       """)
   }
 }
-
-extension DialogueEncoder.Cut: ExpressibleByArgument {}
-extension DialogueEncoder.Template: ExpressibleByArgument {}

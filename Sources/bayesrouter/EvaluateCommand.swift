@@ -1,9 +1,10 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
 /// `bayesrouter evaluate`: an offline router on labelled pairs.
-struct Evaluate: ParsableCommand {
+struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Evaluate an offline router on the labelled pairs of a dataset.",
     discussion: """
@@ -29,7 +30,7 @@ struct Evaluate: ParsableCommand {
   @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features or an encoder trained along.")
   var encoder: String?
 
-  @OptionGroup var encoding: PairEncoderOptions
+  @OptionGroup var encoding: EncoderOptions
 
   @Option(
     name: .long,
@@ -45,26 +46,25 @@ struct Evaluate: ParsableCommand {
   @Flag(name: .long, help: "Print one JSON object.")
   var json = false
 
-  func run() throws {
+  func run() async throws {
     let saved = try OfflineRouter(folder: URL(fileURLWithPath: router))
-    let frozen = try frozenEncoder(behind: saved)
-    let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: frozen.name)
+    let encoder = try pairEncoder(behind: saved)
+    let router = try OfflineRouter(folder: URL(fileURLWithPath: self.router), encoder: encoder.name)
     let known = router.training?.pairs
     // By name, so that a dataset with more models, or in another order, serves too.
     let dataset = try selected(
       try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels), known)
     var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
+    var progress = EncodingProgress()
+    let features = try await encoder.features(dataset.pairs) { progress.show($0) }
     let evaluation = try RouterEvaluation(
-      router.judge(frozen.features(dataset.pairs).features), dataset: dataset, known: known, using: &generator)
+      router.judge(features), dataset: dataset, known: known, using: &generator)
     let warning =
       known == nil
       ? "the router does not say which pairs it was trained on: figures on those would be of memory"
       : evaluation.overlap?.warning
-    if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    let summary = String(decoding: try encoder.encode(evaluation), as: UTF8.self)
+    if let warning { warn(warning) }
+    let summary = String(decoding: try JSONText.document(evaluation, keys: .snakeCase), as: UTF8.self)
     let folder = try out.map { out in
       try RunFolder(
         at: URL(fileURLWithPath: out),
@@ -107,10 +107,10 @@ struct Evaluate: ParsableCommand {
     return dataset.selecting(pairs: pairs)
   }
 
-  private func frozenEncoder(behind saved: OfflineRouter) throws -> FrozenEncoder {
+  private func pairEncoder(behind saved: OfflineRouter) throws -> any PairEncoder {
     let own = OfflineRouter.encoderFolder(URL(fileURLWithPath: router))
     if let folder = encoder ?? own?.path { return try encoding.encoder(folder) }
-    guard let hashed = FrozenEncoder(hashedName: saved.encoder) else {
+    guard let hashed = HashedPairEncoder(name: saved.encoder) else {
       throw ValidationError("the router was trained behind '\(saved.encoder)': give that checkpoint with --encoder")
     }
     return hashed

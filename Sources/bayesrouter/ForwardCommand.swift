@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
@@ -107,5 +108,3 @@ struct ModelOptions: ParsableArguments {
       folder: URL(fileURLWithPath: folder), precision: precision, allowsNonFinite: allowNonFinite)
   }
 }
-
-extension Precision: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
@@ -27,12 +28,7 @@ struct Info: ParsableCommand {
   func run() throws {
     let report = Report(
       blas: .current, cores: ProcessInfo.processInfo.activeProcessorCount, speed: .measure())
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
-      return
-    }
+    if json { return try printJSON(report, keys: .asDeclared) }
     let (blas, speed) = (report.blas, report.speed)
     func known(_ text: String) -> String { text.isEmpty ? "unknown to this BLAS" : text }
     let rows = [

@@ -1,9 +1,10 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
 /// `bayesrouter train`: an offline router from recorded judgements.
-struct Train: ParsableCommand {
+struct Train: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train an offline router on a dataset with all models' scores.",
     discussion: """
@@ -75,7 +76,7 @@ struct Train: ParsableCommand {
     help:
       "Steps between two lines of log.jsonl beside those of the epochs; 0 for none. 10 where the encoder is trained.")
   var logEvery: Int?
-  @OptionGroup(title: "The encoder") var encoding: PairEncoderOptions
+  @OptionGroup(title: "The encoder") var encoding: EncoderOptions
   @Flag(name: .long, help: "Print the summary as one JSON object.")
   var json = false
 
@@ -115,7 +116,7 @@ struct Train: ParsableCommand {
     return configuration
   }
 
-  func run() throws {
+  func run() async throws {
     BLASRuntime.setThreads(threads)
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
     let everyPair = Array(dataset.pairs.indices)
@@ -125,20 +126,20 @@ struct Train: ParsableCommand {
     let heldOut = try split.map { try RewardModelBehavior(dataset, pairs: $0.heldOut) }
     let set = try RouterTrainingSet(behavior, setConfiguration)
     // All that can be wrong with the input is found before the folder exists.
-    let tuned = try tuning.encoder(encoder, encoding, seed: seed)
-    var (trainer, inputs) = try trainer(dataset, set, behavior, validation: heldOut, tuned)
+    let tuned = try tuning.encoder(encoder, encoding.reading, seed: seed)
+    var (trainer, inputs) = try await trainer(dataset, set, behavior, validation: heldOut, tuned)
     let settings = try settings(dataset, inputs)
     let folder = try TrainingFolder(URL(fileURLWithPath: out), settings: settings, resumes: resume)
     if let state = folder.state { try trainer.resume(from: state, settings: settings) }
     try folder.begin()
     if !json { print(set.text(validationPairs: heldOut?.pairs.count ?? 0)) }
-    for warning in set.warnings { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    set.warnings.forEach(warn)
     // Held once: the weights are changed in place.
     let summary = try TrainingRun(
       trainer: consume trainer, encoder: inputs.encoder, tuned: tuned, folder: folder, saveEvery: tuning.saveEvery,
       logEvery: logEvery ?? (tuned == nil ? 0 : 10)
     ).finish()
-    print(json ? summary.json : summary.text(folder: out))
+    if json { try printJSON(summary) } else { print(summary.text(folder: out)) }
   }
 
   /// What the heads learn behind: the encoder's name, and what it makes of the pairs, or reads.
@@ -150,16 +151,17 @@ struct Train: ParsableCommand {
   private func trainer(
     _ dataset: PreferenceDataset, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior,
     validation: RewardModelBehavior?, _ tuned: TunedEncoder?
-  ) throws -> (OfflineTrainer, Inputs) {
+  ) async throws -> (OfflineTrainer, Inputs) {
     if let tuned {
-      let encoder = try tuned.load(TransformerPairEncoder.dialogues(dataset.pairs), training: training)
+      let encoder = try tuned.load(Dialogue.both(of: dataset.pairs), training: training)
       let inputs = Inputs(encoder: try tuned.startName(encoder), fingerprint: encoder.textFingerprint)
       return (
         try OfflineTrainer(training, set: set, behavior: behavior, encoder: encoder, validation: validation), inputs
       )
     }
     let frozen = try encoding.encoder(encoder)
-    let features = try frozen.features(dataset.pairs).features
+    var progress = EncodingProgress()
+    let features = try await frozen.features(dataset.pairs) { progress.show($0) }
     let inputs = Inputs(
       encoder: frozen.name, fingerprint: Fingerprint(Safetensors.Tensor(features.elements).bytes))
     return (
@@ -204,12 +206,10 @@ struct Train: ParsableCommand {
       }
       for member in object.members { visit(member.value, name.isEmpty ? member.key : "\(name).\(member.key)") }
     }
-    visit(try JSONDocument.read(Array(JSONEncoder().encode(value)), file: "settings"), "")
+    visit(try JSONDocument.read(Array(JSONText.line(value)), file: "settings"), "")
     return leaves
   }
 }
-
-extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
 extension RouterTrainingSet {
   /// What each step kept.

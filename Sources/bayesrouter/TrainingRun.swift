@@ -62,18 +62,13 @@ struct TrainingFolder {
   }
 
   func write(_ value: some Encodable, to name: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    try AtomicFile.write(encoder.encode(value) + Data("\n".utf8), to: url.appendingPathComponent(name))
+    try AtomicFile.write(
+      JSONText.document(value, keys: .snakeCase) + Data("\n".utf8), to: url.appendingPathComponent(name))
   }
 
   /// Appends a line to `log.jsonl`. A run that was killed has the lines of an epoch that it went through again twice.
   func record(_ event: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    try log.append(Array(encoder.encode(event)) + Array("\n".utf8))
+    try log.append(Array(JSONText.line(event, keys: .snakeCase)) + Array("\n".utf8))
   }
 
   func router(_ name: String) -> URL { url.appendingPathComponent(name) }
@@ -115,13 +110,6 @@ struct TrainingRun {
     let lastLoss: RouterLoss?
     let plots: [String]
     let warnings: [String]
-
-    var json: String {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-    }
 
     func text(folder: String) -> String {
       let loss = lastLoss.map { String(format: "; loss of the last %.4f", $0.total) } ?? ""

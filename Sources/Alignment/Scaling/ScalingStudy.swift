@@ -42,14 +42,14 @@ public struct ScalingSample: Sendable, Codable, Equatable {
 /// no score of one method is another's for nothing.
 public struct ScalingStudy: Sendable {
   public let models: [any RewardModel]
-  public let encoder: any PairEncoder
+  public let encoder: ContextEncoder
   /// By which ensembles bring scores to one scale; of all models.
   public let calibration: [[ScorePair]]
   public let seed: UInt64
   public static let noiseVariance = 0.25
   public static let priorVariance = 0.25
 
-  public init(models: [any RewardModel], encoder: any PairEncoder, calibration: [[ScorePair]], seed: UInt64) {
+  public init(models: [any RewardModel], encoder: ContextEncoder, calibration: [[ScorePair]], seed: UInt64) {
     precondition(models.count == calibration.count, "\(calibration.count) calibrations for \(models.count) models")
     self.models = models
     self.encoder = encoder

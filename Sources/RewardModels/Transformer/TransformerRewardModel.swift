@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import LinearAlgebra
 import PreferenceData
@@ -15,13 +16,13 @@ public struct TransformerRewardModel: RewardModel {
   public let model: TransformerModel
   /// Tokens of a text, special tokens included; the rest of a longer one is cut.
   public var maxTokens: Int { reader.maxTokens }
-  public var cut: DialogueCut { reader.cut }
+  public var cut: TextCut { reader.cut }
   /// Whether a score is (output - mean) / std, with the moments of an OpenRLHF checkpoint.
   public let normalizesReward: Bool
   let reader: DialogueReader
   private let queue: ForwardQueue
 
-  /// Loads a checkpoint: `config.json`, weights, `tokenizer.json`, and the chat template unless `text` is `.dialogue`.
+  /// Loads a checkpoint: `config.json`, weights, `tokenizer.json`, and the chat template where `format` is `.chat`.
   ///
   /// - Parameters:
   ///   - name: unique in a pool.
@@ -31,7 +32,7 @@ public struct TransformerRewardModel: RewardModel {
   /// - Throws: what keeps model, tokenizer or template from being read; `TransformersError.missingHead`,
   ///   `RewardModelError.severalLabels` and `TransformersError.vocabularyMismatch`, before a weight is read.
   public init(
-    folder: URL, name: String, text: DialogueText.Kind = .chat, maxTokens: Int? = nil, cut: DialogueCut = .start,
+    folder: URL, name: String, format: TextFormat.Kind = .chat, maxTokens: Int? = nil, cut: TextCut = .start,
     normalizesReward: Bool? = nil, precision: Precision = .float32, allowsNonFinite: Bool = false,
     queue: ForwardQueue = ForwardQueue()
   ) throws {
@@ -43,14 +44,10 @@ public struct TransformerRewardModel: RewardModel {
     try Self.checkLabels(head.shape.first, folder: folder.path)
     let tokenizer = try Tokenizer(contentsOf: folder.appendingPathComponent("tokenizer.json"))
     try configuration.checkVocabulary(tokenizer: tokenizer.vocabularySize, folder: folder.path)
-    let text: DialogueText =
-      switch text {
-      case .chat: .chat(try ChatTemplate(folder: folder))
-      case .dialogue: .dialogue
-      }
     try self.init(
       name: name, model: TransformerModel(folder: folder, precision: precision, allowsNonFinite: allowsNonFinite),
-      tokenizer: tokenizer, text: text, maxTokens: maxTokens, cut: cut, normalizesReward: normalizesReward,
+      tokenizer: tokenizer, format: TextFormat(format, folder: folder), maxTokens: maxTokens, cut: cut,
+      normalizesReward: normalizesReward,
       queue: queue)
   }
 
@@ -58,8 +55,8 @@ public struct TransformerRewardModel: RewardModel {
   ///
   /// - Throws: `TransformersError.missingHead`, `RewardModelError.severalLabels`, `RewardModelError.tooFewTokens`.
   public init(
-    name: String, model: TransformerModel, tokenizer: Tokenizer, text: DialogueText, maxTokens: Int? = nil,
-    cut: DialogueCut = .start, normalizesReward: Bool? = nil, queue: ForwardQueue = ForwardQueue()
+    name: String, model: TransformerModel, tokenizer: Tokenizer, format: TextFormat, maxTokens: Int? = nil,
+    cut: TextCut = .start, normalizesReward: Bool? = nil, queue: ForwardQueue = ForwardQueue()
   ) throws {
     let configuration = model.configuration
     guard let labels = model.labelCount else { throw Self.missingHead(model.name, configuration) }
@@ -74,7 +71,7 @@ public struct TransformerRewardModel: RewardModel {
     self.normalizesReward = normalizesReward ?? configuration.valueHead?.normalizeReward ?? false
     self.queue = queue
     reader = DialogueReader(
-      tokenizer: tokenizer, text: text, maxTokens: tokens, cut: cut, endsWithEOS: configuration.valueHead != nil)
+      tokenizer: tokenizer, format: format, maxTokens: tokens, cut: cut, endsWithEOS: configuration.valueHead != nil)
   }
 
   /// More than any tokenizer adds by itself.
@@ -94,26 +91,56 @@ public struct TransformerRewardModel: RewardModel {
   }
 
   /// One outcome a request. A dialogue that the chat template refuses or that has no tokens fails by itself
-  /// (`TokenizationError`, `RewardModelError.noTokens`), a forward pass with its texts (`TransformersError`,
+  /// (`DialogueError`, `RewardModelError.noTokens`), a forward pass with its texts (`TransformersError`,
   /// `CancellationError`).
   public func outcomes(_ requests: [ScoringRequest]) async -> [ScoringOutcome] {
-    let plan = ScoringPlan(requests, model: self)
+    let plan = plan(for: requests)
     var scores: [Int: ScoringOutcome] = [:]
     for batch in plan.batches {
       do {
         try Task.checkCancellation()
-        let values = try await self.scores(of: batch.tokens, rows: plan.scoredRows(of: batch, by: model))
+        let values = try await self.scores(of: batch.tokens, rows: scoredRows(of: batch, plan))
         for (text, value) in zip(batch.texts, values) { scores[text] = .success(value) }
       } catch {
         for text in batch.texts { scores[text] = .failure(error) }
       }
     }
-    return plan.textOfRequest.map { text in
-      text.flatMap { index in
+    return zip(plan.textOfDialogue, requests).map { text, request in
+      switch text {
+      case .success(let index):
         guard let score = scores[index] else { preconditionFailure("text \(index) is in no batch of its plan") }
         return score
+      case .failure(let error): return .failure(named(error, request))
       }
     }
+  }
+
+  private func plan(for requests: [ScoringRequest]) -> DialoguePlan {
+    DialoguePlan(requests.map(\.dialogue), reader: reader, model: model)
+  }
+
+  /// An error of reading by the names of the pool.
+  private func named(_ error: any Error, _ request: ScoringRequest) -> any Error {
+    guard case DialogueError.noTokens = error else { return error }
+    return RewardModelError.noTokens(model: name, pairID: request.pairID, side: request.side)
+  }
+
+  /// For each text of a batch, the row of the token that is scored. It may lie in a shared beginning, where the rest of
+  /// a text is padding.
+  private func scoredRows(of batch: TextBatch, _ plan: DialoguePlan) -> [Int] {
+    zip(batch.texts, batch.ends).map { text, end in
+      batch.tokens.row(of: end, position: model.scoredPosition(of: plan.ids[text]))
+    }
+  }
+
+  /// How these requests would be read; tokenizes them and computes nothing.
+  public func report(for requests: [ScoringRequest]) -> ReadingReport {
+    plan(for: requests).inspected(requests.map(\.dialogue), reader: reader)
+  }
+
+  /// What seems wrong with these requests, a line each; nothing is computed.
+  public func warnings(for requests: [ScoringRequest]) -> [String] {
+    plan(for: requests).warnings(for: requests.map(\.dialogue), reader: reader).map { "reward model '\(name)': \($0)" }
   }
 
   /// The tokens that the model reads; 0 for a dialogue that cannot be read.
@@ -123,9 +150,9 @@ public struct TransformerRewardModel: RewardModel {
 
   /// The tokens of a dialogue as the model reads them.
   ///
-  /// - Throws: `TokenizationError` where the chat template refuses the messages; `RewardModelError.noTokens`.
+  /// - Throws: `DialogueError.refusedMessages` where the chat template refuses the messages; `RewardModelError.noTokens`.
   public func encoding(of request: ScoringRequest) throws -> Encoding {
-    let encoding = try reader.encoding(of: request)
+    let encoding = try reader.encoding(of: request.dialogue)
     guard !encoding.ids.isEmpty else {
       throw RewardModelError.noTokens(model: name, pairID: request.pairID, side: request.side)
     }

@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import LinearAlgebra
 import PreferenceData
@@ -33,6 +34,21 @@ public struct HashedPairEncoder: PairEncoder, Hashable, Codable {
     self.dimension = dimension
   }
 
+  private static let namePrefix = "hashed-"
+
+  public var name: String { Self.namePrefix + "\(dimension)" }
+
+  /// The encoder of a name that `name` gave; nil for another one.
+  public init?(name: String) {
+    guard name.hasPrefix(Self.namePrefix), let size = Int(name.dropFirst(Self.namePrefix.count)), size > 0 else {
+      return nil
+    }
+    self.init(dimension: size)
+  }
+
+  public func encode(_ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void) -> Matrix<Double> { encode(pairs) }
+
+  /// One row of norm 1 for each pair: pairs.count x dimension.
   public func encode(_ pairs: [PreferencePair]) -> Matrix<Double> {
     Matrix(rows: pairs.count, columns: dimension, elements: pairs.flatMap(encode))
   }

@@ -1,16 +1,46 @@
+import Dialogues
 import LinearAlgebra
 import PreferenceData
 
-/// Turns preference pairs into contexts: what a router knows about a pair when it chooses.
+/// Turns preference pairs into vectors, without knowing what is learnt on top of them.
 ///
-/// Two laws: each row has Euclidean norm 1, and it does not depend on the order of the two responses, bit for bit. A router asks which
-/// model judges a pair well, not which response is better.
+/// A row does not depend on the order of the two responses, bit for bit: a router asks which model judges a pair well, not which
+/// response is better.
 public protocol PairEncoder: Sendable {
-  /// The length of a context.
+  /// Architecture, weights and settings in one word, as saved routers remember their encoder.
+  var name: String { get }
+  /// The length of a row.
   var dimension: Int { get }
 
-  /// One row for each pair, in their order: pairs.count x dimension.
+  /// One row of Euclidean norm 1 for each pair, in their order: pairs.count x dimension.
   ///
-  /// Asynchronous because an encoder may be a server; one that computes here implements it as a plain function.
-  func encode(_ pairs: [PreferencePair]) async throws -> Matrix<Double>
+  /// Asynchronous because models of one process take turns, and because an encoder may be a server.
+  ///
+  /// - Parameter onEvent: told how far long work is, and what it took.
+  func encode(_ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void) async throws -> Matrix<Double>
+
+  /// The rows on which a router's heads are trained, which need not have norm 1: pairs.count x dimension.
+  func features(_ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void) async throws -> Matrix<Float>
+}
+
+extension PairEncoder {
+  /// By default the rows of `encode` in single precision.
+  public func features(
+    _ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void
+  ) async throws -> Matrix<Float> {
+    let rows = try await encode(pairs, onEvent: onEvent)
+    return Matrix(rows: rows.rows, columns: rows.columns, elements: rows.elements.map { Float($0) })
+  }
+}
+
+/// Knows nothing of a pair: rows of length 0, behind which a router has its intercept alone.
+public struct EmptyPairEncoder: PairEncoder {
+  public let name = "none"
+  public let dimension = 0
+
+  public init() {}
+
+  public func encode(_ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void) -> Matrix<Double> {
+    Matrix(rows: pairs.count, columns: 0)
+  }
 }

@@ -21,11 +21,9 @@ extension FittedContextTransform {
       tensors["axes"] = Safetensors.Tensor(
         projection.axes.elements, shape: [projection.axes.rows, projection.axes.columns])
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
     let manifest = Manifest(
       formatVersion: Self.formatVersion, inputDimension: inputDimension, configuration: configuration)
-    let text = String(decoding: try encoder.encode(manifest), as: UTF8.self)
+    let text = String(decoding: try JSONText.line(manifest), as: UTF8.self)
     return Safetensors(tensors: tensors, metadata: [Self.metadataKey: text])
   }
 

@@ -1,3 +1,4 @@
+import Dialogues
 import LinearAlgebra
 import NeuralNetwork
 import PreferenceData
@@ -64,7 +65,7 @@ public struct EncoderInTraining: Sendable {
   /// Names the tokens of all pairs.
   public var textFingerprint: Fingerprint {
     textsOfPair.joined().reduce(Fingerprint([UInt8]())) { hash, text in
-      hash.combined(with: EncodingPlan.key(texts[text]))
+      hash.combined(with: StateCache.key(texts[text]))
     }
   }
 
@@ -114,7 +115,7 @@ public struct EncoderInTraining: Sendable {
   mutating func backward(_ gradient: Matrix<Float>, _ pass: Pass) {
     var states = Matrix<Float>(rows: pass.pooled.vectors.rows, columns: pass.pooled.vectors.columns)
     for (pair, rows) in pass.rows.enumerated() {
-      let parts = TransformerPairEncoder.stateGradients(
+      let parts = PairFeatures.stateGradients(
         pass.pooled.vectors.row(rows[0]), pass.pooled.vectors.row(rows[1]), gradient.row(pair))
       for (row, part) in zip(rows, [parts.first, parts.second]) {
         for (j, value) in part.enumerated() { states[row, j] += value }
@@ -147,7 +148,7 @@ public struct EncoderInTraining: Sendable {
   ///
   /// - Throws: `TransformersError`.
   func features(of pairs: [Int]) throws -> Matrix<Float> {
-    let batches = batches(of: pairs, limit: DialogueEncoder.tokensAtATime)
+    let batches = batches(of: pairs, limit: DialoguePlan.tokensAtATime)
     var scratch = ForwardScratch()
     let states = try batches.map { try model.model.pooled($0.tokens, segments: $0.ends, scratch: &scratch) }
     let all = Matrix(
@@ -168,7 +169,7 @@ public struct EncoderInTraining: Sendable {
   ) -> (rows: [[Int]], features: Matrix<Float>) {
     let rowOfText = Dictionary(uniqueKeysWithValues: texts.enumerated().map { ($1, $0) })
     let rows = pairs.map { $0.compactMap { rowOfText[$0] } }
-    let elements = rows.flatMap { TransformerPairEncoder.features(states.row($0[0]), states.row($0[1])) }
+    let elements = rows.flatMap { PairFeatures.u(states.row($0[0]), states.row($0[1])) }
     return (rows, Matrix(rows: pairs.count, columns: 2 * states.columns, elements: elements))
   }
 

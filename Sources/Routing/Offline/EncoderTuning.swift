@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import NeuralNetwork
 import Storage
@@ -42,8 +43,8 @@ public struct TunedEncoder: Sendable {
   public let folder: URL
   public let tuning: EncoderTuning
   public var maxTokens = 1024
-  public var cut = DialogueEncoder.Cut.end
-  public var template = DialogueEncoder.Template.router
+  public var cut = TextCut.end
+  public var format = TextFormat.Kind.router
   /// Of LoRA's scale alpha / rank; nil for twice the rank.
   public var loraAlpha: Double?
   /// See `EncoderInTraining`.
@@ -67,7 +68,7 @@ public struct TunedEncoder: Sendable {
     let model = try transformer()
     let reader = try dialogueEncoder(model.model, weights: Fingerprint([UInt8]()), folder: folder)
     return try EncoderInTraining(
-      model, encodings: dialogues.map(reader.encoding), training, tokensAtATime: tokensAtATime,
+      model, encodings: dialogues.map(reader.reader.encoding), training, tokensAtATime: tokensAtATime,
       isCheckpointing: isCheckpointing)
   }
 
@@ -99,7 +100,7 @@ public struct TunedEncoder: Sendable {
   private func dialogueEncoder(
     _ model: TransformerModel, weights: Fingerprint, folder: URL
   ) throws -> DialogueEncoder {
-    try DialogueEncoder(model, weights: weights, folder: folder, maxTokens: maxTokens, cut: cut, template: template)
+    try DialogueEncoder(model, weights: weights, folder: folder, maxTokens: maxTokens, cut: cut, format: format)
   }
 
   private func transformer() throws -> TrainableTransformer {

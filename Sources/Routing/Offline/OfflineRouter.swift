@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import Randomness
 import Storage
 
 /// A trained offline router: contexts h of pair features, an embedding E_bt[n] of each reward model, and how likely each is right.
@@ -31,6 +32,17 @@ public struct OfflineRouter: Sendable, Equatable {
     self.rewardModels = rewardModels
     self.encoder = encoder
     self.training = training
+  }
+
+  /// A router whose weights are drawn as training begins with them: it costs what a trained one costs and knows nothing.
+  public static func random(
+    featureCount: Int, dimension: Int, rewardModels: [String], encoder: String, seed: UInt64
+  ) -> OfflineRouter {
+    var generator = PhiloxGenerator(seed: seed, stream: "router-head")
+    return OfflineRouter(
+      network: RouterNetwork<Float>(
+        features: featureCount, dimension: dimension, arms: rewardModels.count, using: &generator),
+      rewardModels: rewardModels, encoder: encoder, training: nil)
   }
 
   /// F, the size of the pair features that it takes.
@@ -139,10 +151,8 @@ extension OfflineRouter {
   /// - Parameter saveEncoder: writes the encoder that was trained with the router into the folder that it is given, and names it.
   /// - Throws: `StorageError`.
   public func save(to folder: URL, encoder saveEncoder: ((URL) throws -> String)? = nil) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
-      let manifest = try encoder.encode(
+      let manifest = try JSONText.document(
         Manifest(
           kind: Self.kind, formatVersion: Self.formatVersion, rewardModels: rewardModels,
           encoder: saveEncoder?(temporary) ?? self.encoder, featureCount: featureCount, dimension: dimension,

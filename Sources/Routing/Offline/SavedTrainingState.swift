@@ -30,9 +30,7 @@ extension OfflineTrainer {
   /// - Parameter settings: all that the run depends on, as texts: settings, data, encoder.
   /// - Throws: `StorageError`.
   public func save(to folder: URL, settings: [String: String]) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let manifest = try encoder.encode(
+    let manifest = try JSONText.document(
       Manifest(
         formatVersion: Self.formatVersion, settings: settings, steps: state.steps, bestEpoch: state.bestEpoch,
         bestAccuracy: state.bestAccuracy, history: state.history, progress: state.progress))

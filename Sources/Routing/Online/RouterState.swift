@@ -55,9 +55,7 @@ public struct RouterState: Sendable, Equatable {
     for (index, arm) in router.arms.enumerated() {
       for (name, tensor) in arm.posterior.tensors { tensors["arm.\(index).\(name)"] = tensor }
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let manifest = try encoder.encode(
+    let manifest = try JSONText.document(
       Manifest(
         formatVersion: Self.formatVersion, rewardModels: router.arms.map(\.name), dimension: router.dimension,
         configuration: router.configuration, observationCounts: router.arms.map(\.posterior.observationCount),

@@ -3,25 +3,27 @@ import Foundation
 import RouterKit
 
 /// Where a study's pairs and judgements come from.
-struct DataOptions: ParsableArguments {
+public struct DataOptions: ParsableArguments {
   @Option(help: "The dataset folder: pairs.jsonl, scores.jsonl, rms.json.")
-  var data: String?
+  public var data: String?
   @Option(
     help: """
       Pairs x reward models, e.g. 2000x6: a SYNTHETIC dataset of this size instead of a folder, made by the formula of bayesrouter \
       synthesize. It says nothing about real reward models.
       """)
-  var synthetic: SyntheticSize?
+  public var synthetic: SyntheticSize?
 
-  func validate() throws {
+  public init() {}
+
+  public func validate() throws {
     guard data == nil || synthetic == nil else { throw ValidationError("give one of --data and --synthetic") }
   }
 
   /// What files and reports call the data.
-  var name: String { data ?? synthetic.map { "synthetic \($0.pairs)x\($0.rewardModels)" } ?? "" }
+  public var name: String { data ?? synthetic.map { "synthetic \($0.pairs)x\($0.rewardModels)" } ?? "" }
 
   /// - Parameter rewardModels: the names of those to keep; all if nil.
-  func load(rewardModels names: [String]? = nil, seed: UInt64) throws -> PreferenceDataset {
+  public func load(rewardModels names: [String]? = nil, seed: UInt64) throws -> PreferenceDataset {
     if let data { return try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: names) }
     let size = synthetic ?? SyntheticSize(pairs: 1, rewardModels: 1)
     var generator = PhiloxGenerator(seed: seed, stream: SyntheticWorld.source)
@@ -31,16 +33,16 @@ struct DataOptions: ParsableArguments {
 }
 
 /// `PAIRSxRMS`.
-struct SyntheticSize: ExpressibleByArgument, Sendable {
-  let pairs: Int
-  let rewardModels: Int
+public struct SyntheticSize: ExpressibleByArgument, Sendable {
+  public let pairs: Int
+  public let rewardModels: Int
 
-  init(pairs: Int, rewardModels: Int) {
+  public init(pairs: Int, rewardModels: Int) {
     self.pairs = pairs
     self.rewardModels = rewardModels
   }
 
-  init?(argument: String) {
+  public init?(argument: String) {
     let sizes = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     guard sizes.count == 2, SyntheticWorld.Configuration.pairRange.contains(sizes[0]),
       SyntheticWorld.Configuration.rewardModelRange.contains(sizes[1])
@@ -50,27 +52,29 @@ struct SyntheticSize: ExpressibleByArgument, Sendable {
 }
 
 /// What calls cost, and how a router is to weigh it.
-struct CostOptions: ParsableArguments {
+public struct CostOptions: ParsableArguments {
   @Option(
     help: """
       The price of a call: parameters (billions of them, from rms.json), or NAME=PRICE for each reward model, separated by \
       commas. Adds a column of cost.
       """)
-  var prices: Prices?
+  public var prices: Prices?
   @Option(
     help: """
       Weights of the price, separated by commas, e.g. 0,0.05,0.2: a row of cost-aware Thompson sampling each, and a plot of the \
       accuracy-cost frontier. 0 is the plain router.
       """)
-  var kappa: NumberList?
+  public var kappa: NumberList?
   @Option(help: "Mean prices a pair to keep, separated by commas: a row each.")
-  var budget: NumberList?
+  public var budget: NumberList?
 
-  enum Prices: ExpressibleByArgument, Sendable {
+  public init() {}
+
+  public enum Prices: ExpressibleByArgument, Sendable {
     case parameters
     case named([String: Double])
 
-    init?(argument: String) {
+    public init?(argument: String) {
       if argument == "parameters" {
         self = .parameters
         return
@@ -91,21 +95,21 @@ struct CostOptions: ParsableArguments {
   }
 
   /// - Throws: `RoutingError.cost` where a policy cannot be followed at these prices.
-  func check(_ prices: [Double]?) throws {
+  public func check(_ prices: [Double]?) throws {
     guard let prices else { return }
     for policy in policies {
       _ = try CostAwareRouter(UniformRouter(armCount: prices.count), prices: prices, policy: policy)
     }
   }
 
-  var methods: [ReplayMethod] {
+  public var methods: [ReplayMethod] {
     policies.map { .costAware($0) }
   }
 
   /// One element a reward model; nil where cost plays no part.
   ///
   /// - Throws: an error that names the reward model whose price is missing or wrong.
-  func prices(of models: [RewardModelDescription]) throws -> [Double]? {
+  public func prices(of models: [RewardModelDescription]) throws -> [Double]? {
     guard let prices = self.prices ?? (policies.isEmpty ? nil : .parameters) else { return nil }
     switch prices {
     case .parameters:
@@ -135,10 +139,10 @@ struct CostOptions: ParsableArguments {
 }
 
 /// Finite numbers separated by commas.
-struct NumberList: ExpressibleByArgument, Sendable {
-  let values: [Double]
+public struct NumberList: ExpressibleByArgument, Sendable {
+  public let values: [Double]
 
-  init?(argument: String) {
+  public init?(argument: String) {
     let values = argument.split(separator: ",", omittingEmptySubsequences: false).map {
       Double($0.trimmingCharacters(in: .whitespaces)) ?? .nan
     }

@@ -1,5 +1,7 @@
 import Foundation
+import LinearAlgebra
 import Storage
+import Transformers
 
 /// Pooled states by the text that they belong to, for one encoder; kept in a file from run to run.
 ///
@@ -40,6 +42,21 @@ public struct StateCache: Sendable {
   public mutating func insert(_ key: Fingerprint, _ state: [Float]) {
     precondition(state.count == size, "a state of \(state.count) in a cache of \(size)")
     states[key] = state
+  }
+
+  /// Keeps the states of a batch's texts, a row each.
+  mutating func insert(_ states: Matrix<Float>, of batch: TextBatch, _ plan: DialoguePlan) {
+    for (row, text) in batch.texts.enumerated() { insert(Self.key(plan.ids[text]), Array(states.row(row))) }
+  }
+
+  /// Names a text by the tokens that a model reads of it.
+  package static func key(_ ids: [Int32]) -> Fingerprint {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(4 * ids.count)
+    for id in ids {
+      for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: id >> Int32(shift))) }
+    }
+    return Fingerprint(bytes)
   }
 
   /// Writes the cache to its file in `folder`, which is made where it is missing.

@@ -3,28 +3,30 @@ import Foundation
 import RouterKit
 
 /// What of the encoder is trained along with a router's heads, and how.
-struct EncoderTuningOptions: ParsableArguments {
+public struct EncoderTuningOptions: ParsableArguments {
   @Option(
     name: .long,
     help: """
       What of the encoder is trained along: frozen, nothing; last:K, its last K layers; full, all; lora:R, adapters of rank R on \
       every linear map.
       """)
-  var tune = EncoderTuning.frozen
+  public var tune = EncoderTuning.frozen
   @Option(name: .long, help: "The encoder's highest learning rate; 2e-5 by default, 2e-4 with lora.")
-  var encoderLearningRate: Double?
+  public var encoderLearningRate: Double?
   @Option(name: .long, help: "LoRA's alpha, whose quotient by the rank scales the adapters; twice the rank by default.")
-  var loraAlpha: Double?
+  public var loraAlpha: Double?
   @Option(
     name: .long,
     help: "Tokens of a forward and backward pass: a larger batch goes through in several, in less memory.")
-  var passTokens = 8192
+  public var passTokens = 8192
   @Flag(name: .long, help: "Compute layers anew in the backward pass: a third more time, far less memory.")
-  var checkpointing = false
+  public var checkpointing = false
   @Option(name: .long, help: "Steps between two saves within an epoch; 0 saves at its end alone.")
-  var saveEvery = 0
+  public var saveEvery = 0
 
-  func validate() throws {
+  public init() {}
+
+  public func validate() throws {
     guard passTokens > 0, saveEvery >= 0 else {
       throw ValidationError("--pass-tokens is at least 1, --save-every at least 0")
     }
@@ -42,7 +44,7 @@ struct EncoderTuningOptions: ParsableArguments {
   }
 
   /// Of the encoder; nil where it is frozen.
-  var learningRate: Double? {
+  public var learningRate: Double? {
     switch tune {
     case .frozen: nil
     case .lowRank: encoderLearningRate ?? 2e-4
@@ -51,21 +53,17 @@ struct EncoderTuningOptions: ParsableArguments {
   }
 
   /// The encoder to be trained; nil where it is frozen.
-  func encoder(_ folder: String, _ texts: PairEncoderOptions, seed: UInt64) throws -> TunedEncoder? {
+  public func encoder(_ folder: String, _ texts: ReadingOptions, seed: UInt64) throws -> TunedEncoder? {
     guard tune != .frozen else { return nil }
-    guard folder != "hashed" else {
+    guard folder != EncoderOptions.hashedName else {
       throw ValidationError("hashed features have nothing to train: give a checkpoint with --encoder, or --tune frozen")
     }
     var encoder = TunedEncoder(folder: URL(fileURLWithPath: folder), tuning: tune)
-    (encoder.maxTokens, encoder.cut, encoder.template) = (texts.maxTokens, texts.cut, texts.template)
+    (encoder.maxTokens, encoder.cut, encoder.format) = (texts.maxTokens, texts.cut, texts.template)
     encoder.loraAlpha = loraAlpha
     encoder.tokensAtATime = passTokens
     encoder.isCheckpointing = checkpointing
     encoder.seed = seed
     return encoder
   }
-}
-
-extension EncoderTuning: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
 }

@@ -225,10 +225,7 @@ struct TemplateRenderer {
   }
 
   private func contains(_ whole: String, _ part: String) -> Bool {
-    if part.utf8.isEmpty { return true }
-    var matches: [SplitPattern.Match] = []
-    let text = Array(whole.utf8)
-    SplitPattern.literal(Array(part.utf8)).find(in: text, 0..<text.count, into: &matches)
-    return !matches.isEmpty
+    // By bytes, as the tokenizer sees them: texts that are only canonically equivalent do not contain each other.
+    part.utf8.isEmpty || Array(whole.utf8).firstRange(of: Array(part.utf8)) != nil
   }
 }

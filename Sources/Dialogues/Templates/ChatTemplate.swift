@@ -1,4 +1,5 @@
 import Foundation
+import PreferenceData
 import Storage
 
 /// The chat template of a checkpoint: how its model was taught to see a dialogue.
@@ -20,18 +21,14 @@ public struct ChatTemplate: Sendable {
   ///   - source: the template's text.
   ///   - name: where it comes from, for error texts.
   ///   - specialTokens: `bos_token`, `eos_token` and the like, as far as the checkpoint has them.
-  /// - Throws: `TokenizationError.chatTemplate`.
+  /// - Throws: `DialogueError.unreadableTemplate`.
   public init(_ source: String, name: String, specialTokens: [String: String] = [:]) throws {
     self.name = name
     self.specialTokens = specialTokens
     do throws(TemplateError) {
       program = try TemplateParser.parse(source)
     } catch {
-      throw TokenizationError.chatTemplate(
-        file: name,
-        problem:
-          "the chat template cannot be rendered: \(error.problem). Rendered are templates of the ChatML, Llama 3, "
-          + "Mistral and Zephyr families")
+      throw DialogueError.unreadableTemplate(file: name, error)
     }
   }
 
@@ -39,7 +36,7 @@ public struct ChatTemplate: Sendable {
   /// text or a list of named templates of which "default" is taken. The special tokens come from
   /// `tokenizer_config.json`.
   ///
-  /// - Throws: `StorageError`, and `TokenizationError.chatTemplate` also where the folder has no template.
+  /// - Throws: `StorageError`, and `DialogueError` also where the folder has no template.
   public init(folder: URL) throws {
     let file = folder.appendingPathComponent("chat_template.jinja")
     let settings = folder.appendingPathComponent("tokenizer_config.json")
@@ -59,9 +56,7 @@ public struct ChatTemplate: Sendable {
       try self.init(source, name: file.path, specialTokens: specialTokens)
     } else {
       guard let record, let value = record.optional("chat_template") else {
-        throw TokenizationError.chatTemplate(
-          file: folder.path,
-          problem: "there is no chat_template.jinja, and no \"chat_template\" in a tokenizer_config.json")
+        throw DialogueError.noChatTemplate(folder: folder.path)
       }
       try self.init(try Self.source(value, record), name: settings.path, specialTokens: specialTokens)
     }
@@ -72,16 +67,15 @@ public struct ChatTemplate: Sendable {
     for template in try record.records("chat_template") where try template.string("name") == "default" {
       return try template.string("template")
     }
-    throw TokenizationError.chatTemplate(
-      file: record.place.file, problem: "none of the templates in \"chat_template\" has the name \"default\"")
+    throw DialogueError.noDefaultTemplate(file: record.place.file)
   }
 
   /// The text of a dialogue.
   ///
   /// - Parameter addGenerationPrompt: ends the text with what begins the assistant's next turn.
-  /// - Throws: `TokenizationError.chatTemplate` where the template refuses the messages, e.g. two turns of one role in
+  /// - Throws: `DialogueError.refusedMessages` where the template refuses the messages, e.g. two turns of one role in
   ///   a row.
-  public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) throws -> String {
+  public func render(_ messages: [Message], addGenerationPrompt: Bool = false) throws -> String {
     var variables = specialTokens.mapValues(TemplateValue.string)
     variables["messages"] = .list(
       messages.map { .object(["role": .string($0.role), "content": .string($0.content)]) })
@@ -92,30 +86,16 @@ public struct ChatTemplate: Sendable {
     do throws(TemplateError) {
       try renderer.run(program)
     } catch {
-      throw TokenizationError.chatTemplate(file: name, problem: error.problem)
+      throw DialogueError.refusedMessages(file: name, error)
     }
     return renderer.output
   }
 }
 
-extension Tokenizer {
-  /// Encodes a dialogue by a checkpoint's template. The template writes all special tokens, so the post-processor adds
-  /// none: a token that begins every text stands there once.
-  ///
-  /// - Throws: as `ChatTemplate.render`.
-  public func encode(
-    _ messages: [ChatMessage], template: ChatTemplate, addGenerationPrompt: Bool = false,
-    truncation: Truncation = .asInFile
-  ) throws -> Encoding {
-    encode(
-      try template.render(messages, addGenerationPrompt: addGenerationPrompt), addSpecialTokens: false,
-      truncation: truncation)
-  }
-}
-
 /// Why a template cannot be read or run.
-struct TemplateError: Error {
-  let problem: String
+public struct TemplateError: Error, Equatable {
+  /// What is wrong, with the place in the template where that is known.
+  public let problem: String
 
   init(_ problem: String) { self.problem = problem }
 }
