@@ -69,15 +69,19 @@ let package = Package(
         "Dialogues", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Tokenization",
         "Transformers",
       ]),
+    module("Alignment", ["LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+    module("Reporting", ["Storage"]),
     module(
-      "Alignment",
-      ["LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing", "Transformers"]),
-    module("Reporting", ["Randomness", "Storage"]),
+      "Studies",
+      [
+        "Alignment", "Dialogues", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Reporting",
+        "RewardModels", "Routing", "Storage", "Tokenization", "Transformers",
+      ]),
     module(
       "RouterKit",
       [
         "LinearAlgebra", "NeuralNetwork", "Randomness", "Storage", "Tokenization", "Transformers", "PreferenceData",
-        "Dialogues", "RewardModels", "Routing", "Alignment", "Reporting",
+        "Dialogues", "RewardModels", "Routing", "Alignment", "Reporting", "Studies",
       ]),
     module("CommandSupport", ["RouterKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(

@@ -19,7 +19,7 @@ struct Replay: AsyncParsableCommand {
         router-bench replay --data judgebench --out runs/first
         router-bench replay --data judgebench --arms 4-5 --seeds 5 --out runs/sub-pools
         router-bench replay --data judgebench --reward noisy:0.2 --delay 32 --out runs/noisy
-        router-bench replay --data judgebench --prior laplace --out runs/laplace
+        router-bench replay --data judgebench --prior evidence --out runs/evidence
         router-bench replay --data judgebench --prior offline:0.3 --out runs/prior
         router-bench replay --data judgebench --prior routers/hashed --sweep prior-variance --out runs/sweep
         router-bench replay --data judgebench --encoder all-MiniLM-L6-v2 --out runs/minilm
@@ -50,8 +50,8 @@ struct Replay: AsyncParsableCommand {
   var normalizer: RewardNormalizer.Method = .none
   @Option(
     help: """
-      none; laplace or laplace:F, from a Bayesian fit of each model's correctness on a fraction F (0.3) of the pairs, which are then not \
-      replayed, its variances by the evidence: mean and covariance (thompson-laplace), means alone (thompson-prior, offline-only); \
+      none; evidence or evidence:F (also spelt laplace), from a Bayesian regression of each model's correctness on a fraction F (0.3) of the pairs, which are then not \
+      replayed, its variances by the evidence: mean and covariance (thompson-evidence), means alone (thompson-prior, offline-only); \
       offline:F, the same with prior means fitted at sigma_w^2 and sigma^2; DIR or offline:DIR, from a router saved by an earlier run, or \
       trained by bayesrouter train: contexts are then its h, as they are, and prior means its E_bt.
       """)
@@ -124,100 +124,171 @@ struct Replay: AsyncParsableCommand {
     return configuration
   }
 
+  /// What contexts are made by.
+  private func pairEncoder() throws -> any PairEncoder {
+    if let folder = encoder ?? prior.encoderFolder?.path { return try encoding.encoder(folder) }
+    return context == .hashed ? try encoding.encoder(EncoderOptions.hashedName) : EmptyPairEncoder()
+  }
+
+  /// What is put on top of it.
+  private var transform: ContextTransform {
+    ContextTransform(
+      components: context == .none || components == 0 ? nil : components,
+      interceptVarianceScale: interceptScale == 0 ? nil : interceptScale)
+  }
+
+  /// The names of the methods, which can all be made.
+  private func methodNames() throws -> [String] {
+    let given = methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    let names = try given ?? ReplayMethod.names.filter { try needs(of: $0).isSubset(of: prior.gives) }
+    for name in names {
+      let missing = try needs(of: name).subtracting(prior.gives)
+      guard !missing.contains(.priorMeans) else { throw ValidationError("--methods \(name) needs --prior") }
+      guard !missing.contains(.posteriors) else {
+        throw ValidationError("--methods \(name) needs --prior evidence or offline:F, with a fraction F of the pairs")
+      }
+    }
+    return names
+  }
+
+  private func needs(of name: String) throws -> ReplayMethod.Needs {
+    guard let needs = ReplayMethod.needs(of: name) else {
+      throw ValidationError(
+        "--methods: there is no method '\(name)'; choose from \(ReplayMethod.names.joined(separator: ", "))")
+    }
+    return needs
+  }
+
   func run() async throws {
     BLASRuntime.setThreads(threads)
     let configuration = replayConfiguration
     try configuration.validate()
-    let inputs = try await ReplayInputs(self)
+    let dataset = try source.load(
+      rewardModels: rms.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }, seed: seed)
+    let prices = try cost.prices(of: dataset.rewardModels)
+    let pools = try subPools(of: dataset.rewardModels.count)
+    for pool in pools { try cost.check(prices.map { prices in pool.map { prices[$0] } }) }
+    let names = try methodNames()
+    guard sweep == nil || prior != .none else { throw ValidationError("--sweep prior-variance needs --prior") }
+    guard sweep == nil || pools.count == 1 else { throw ValidationError("--sweep takes one pool: leave --arms away") }
+    var progress = ProgressDisplay()
+    let data = try await ReplayData(
+      dataset, encoder: pairEncoder(), transform: transform, prior: prior,
+      rewardModels: arms == nil ? dataset.rewardModels.map(\.name) : nil, seed: seed
+    ) { progress.show($0) }
     let folder = try RunFolder(
-      at: URL(fileURLWithPath: out), configuration: RunConfiguration(command: self, inputs: inputs))
-    inputs.warnings.forEach(warn)
-    let output = ReplayOutput(folder: folder, inputs: inputs, configuration: configuration)
+      at: URL(fileURLWithPath: out),
+      configuration: ReplayRunConfiguration(
+        self, data: data, pools: pools.count, prices: prices, reading: progress.reading))
+    data.warnings.forEach(warn)
+    let output = ReplayOutput(folder: folder, data: data, configuration: configuration, hasPrices: prices != nil)
 
-    if let sweep {
-      try output.finish([try await sweep.run(inputs, configuration: configuration, output)], json: json)
-      return
-    }
-    let learning = inputs.pools.reduce(0) { sum, pool in sum + inputs.methods(of: pool).count(where: \.learns) }
-    var progress = ProgressBar(
-      "replay", total: learning * seeds * inputs.online.pairs.count, unit: "decisions")
     var results: [PoolResult] = []
-    for pool in inputs.pools {
-      let study = try inputs.study(pool: pool, configuration: configuration)
-      var outcomes: [ReplayOutcome] = []
-      for method in inputs.methods(of: pool) {
-        outcomes.append(
-          try await study.run(method, recordsPropensities: logDecisions) { trace, router in
-            progress.advance(by: trace.pairs.count)
-            try output.record(trace, method: method, study: study, decisions: logDecisions)
-            if inputs.pools.count == 1, trace.seed == seed + UInt64(seeds) - 1 {
-              try output.save(router, method: method)
-            }
-          })
+    if sweep != nil {
+      let meter = DecisionMeter("sweep", total: PriorVarianceSweep.runs(seeds: seeds) * data.online.pairs.count)
+      results.append(
+        try await PriorVarianceSweep.run(data, configuration: configuration) { trace, method, study in
+          progress.show(meter.advanced(by: trace.pairs.count))
+          try output.record(trace, method: method, study: study, decisions: false)
+        })
+    } else {
+      func methods(of pool: [Int]) -> [ReplayMethod] {
+        let models = pool.map { dataset.rewardModels[$0] }
+        return names.flatMap { ReplayMethod.named($0, rewardModels: models) ?? [] } + cost.methods
       }
-      results.append(PoolResult(study: study, outcomes: outcomes))
+      let learning = pools.reduce(0) { sum, pool in sum + methods(of: pool).count(where: \.learns) }
+      let meter = DecisionMeter("replay", total: learning * seeds * data.online.pairs.count)
+      for pool in pools {
+        let study = try data.study(pool: pool, configuration: configuration, prices: prices)
+        var outcomes: [ReplayOutcome] = []
+        for method in methods(of: pool) {
+          outcomes.append(
+            try await study.run(method, recordsPropensities: logDecisions) { trace, router in
+              progress.show(meter.advanced(by: trace.pairs.count))
+              try output.record(trace, method: method, study: study, decisions: logDecisions)
+              let isLast = trace.seed == seed + UInt64(seeds) - 1
+              if pools.count == 1, isLast, method.keepsRouter { try output.save(router) }
+            })
+        }
+        results.append((study, outcomes))
+      }
     }
-    progress.finish()
     try output.finish(results, json: json)
   }
-}
 
-/// `4` or `4-5`.
-struct ArmRange: ExpressibleByArgument, Sendable {
-  let sizes: ClosedRange<Int>
-
-  init?(argument: String) {
-    let ends = argument.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-    guard (1...2).contains(ends.count), let low = ends[0], let high = ends[ends.count - 1], low >= 1, low <= high else {
-      return nil
+  private func subPools(of count: Int) throws -> [[Int]] {
+    do {
+      return try SubPools.all(of: count, sizes: arms?.sizes)
+    } catch {
+      throw ValidationError("--arms: \(error)")
     }
-    sizes = low...high
   }
 }
 
-/// Where the prior means of `thompson-prior` come from.
-enum ReplayPrior: ExpressibleByArgument, Sendable, Equatable {
-  case none
-  /// Prior means fitted at the settings' variances on this fraction of the pairs.
-  case fraction(Double)
-  /// Whole posteriors by the evidence on this fraction of the pairs.
-  case laplace(Double)
-  case folder(String)
+/// What a replay of one pool gave.
+typealias PoolResult = (study: ReplayStudy, outcomes: [ReplayOutcome])
 
-  /// The part of the pairs that gives the prior and is not replayed; nil where none does.
-  var fraction: Double? {
-    switch self {
-    case .fraction(let fraction), .laplace(let fraction): fraction
-    case .none, .folder: nil
-    }
+/// Counts the decisions of all methods together.
+private final class DecisionMeter {
+  private let stage: String
+  private let total: Int
+  private var done = 0
+
+  init(_ stage: String, total: Int) {
+    self.stage = stage
+    self.total = total
   }
 
-  init?(argument: String) {
-    if argument == "none" {
-      self = .none
-      return
-    }
-    if argument == "laplace" {
-      self = .laplace(0.3)
-      return
-    }
-    if argument.hasPrefix("laplace:") {
-      guard let fraction = Double(argument.dropFirst("laplace:".count)) else { return nil }
-      self = .laplace(fraction)
-      return
-    }
-    guard argument.hasPrefix("offline:") else {
-      self = .folder(argument)
-      return
-    }
-    let value = String(argument.dropFirst("offline:".count))
-    guard !value.isEmpty else { return nil }
-    self = Double(value).map(ReplayPrior.fraction) ?? .folder(value)
+  func advanced(by count: Int) -> WorkProgress {
+    done += count
+    return WorkProgress(stage, done: done, of: total, unit: "decisions")
   }
+}
 
-  var defaultValueDescription: String { "none" }
+/// What a sweep varies.
+enum ReplaySweep: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case priorVariance = "prior-variance"
 }
 
 enum ContextKind: String, ExpressibleByArgument, CaseIterable, Sendable, Codable {
   case hashed, none
+}
+
+/// The content of `config.json`.
+struct ReplayRunConfiguration: Encodable {
+  let command = "router-bench replay"
+  let data: String
+  let pairs: Int
+  let pairsReplayed: Int
+  let rewardModels: [String]
+  let pools: Int
+  let replay: ReplayConfiguration
+  let prior: String
+  let sweep: String?
+  let encoder: String
+  let encoding: ReadingReport?
+  let contextTransform: ContextTransform?
+  let contextDimension: Int
+  /// Of a call, by reward model; where cost plays a part.
+  let prices: [Double]?
+  let machine: Machine
+  let blas: BLASRuntime
+
+  init(_ command: Replay, data: ReplayData, pools: Int, prices: [Double]?, reading: ReadingReport?) {
+    self.data = command.source.name
+    pairs = data.dataset.pairs.count
+    pairsReplayed = data.online.pairs.count
+    rewardModels = data.dataset.rewardModels.map(\.name)
+    self.pools = pools
+    replay = command.replayConfiguration
+    prior = command.prior.text
+    sweep = command.sweep?.rawValue
+    encoder = data.encoder.name
+    encoding = reading
+    contextTransform = data.encoder.transform?.configuration
+    contextDimension = data.encoder.dimension
+    self.prices = prices
+    machine = .current
+    blas = .current
+  }
 }

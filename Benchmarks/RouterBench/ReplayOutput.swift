@@ -4,8 +4,10 @@ import RouterKit
 /// What a replay leaves behind: events while it runs, tables and plots when it ends.
 struct ReplayOutput {
   let folder: RunFolder
-  let inputs: ReplayInputs
+  let data: ReplayData
   let configuration: ReplayConfiguration
+  /// Whether cost plays a part.
+  let hasPrices: Bool
 
   private struct RunEvent: Encodable {
     let event = "run"
@@ -32,13 +34,12 @@ struct ReplayOutput {
   }
 
   func record(_ trace: ReplayTrace, method: ReplayMethod, study: ReplayStudy, decisions: Bool) throws {
-    let dataset = study.world.dataset
-    let title = method.title(rewardModels: dataset.rewardModels)
+    let dataset = study.dataset
     if decisions {
       for step in trace.pairs.indices {
         try folder.record(
           DecisionEvent(
-            method: title, seed: trace.seed, step: step, pair: dataset.pairs[trace.pairs[step]].id,
+            method: method.name, seed: trace.seed, step: step, pair: dataset.pairs[trace.pairs[step]].id,
             arm: dataset.rewardModels[trace.arms[step]].name,
             propensity: trace.propensities.isEmpty ? nil : trace.propensities[step], correct: trace.correctness[step],
             reward: trace.rewards[step]))
@@ -46,40 +47,41 @@ struct ReplayOutput {
     }
     try folder.record(
       RunEvent(
-        method: title, rewardModels: dataset.rewardModels.count,
+        method: method.name, rewardModels: dataset.rewardModels.count,
         priorVariance: study.configuration.priorVariance, seed: trace.seed, accuracy: trace.accuracy,
         rmCalls: trace.usage.calls, decisionSeconds: trace.decisionSeconds, updateSeconds: trace.updateSeconds))
   }
 
-  /// Keeps a Thompson router as it is at the end of the last seed, for `--prior offline:RUN/router` or a notebook. Where both kinds run,
-  /// that with the prior comes later and stays.
-  func save(_ router: any Router, method: ReplayMethod) throws {
-    guard let thompson = router as? ThompsonSamplingRouter else { return }
+  /// Keeps a router as it is at the end of the last seed, for `--prior RUN/router` or a notebook. Where several kinds run, the last stays.
+  func save(_ router: any Router) throws {
+    guard let router = router as? any SavableRouter else { return }
     try RouterState(
-      router: thompson, normalizer: RewardNormalizer(configuration.normalizer),
-      generator: PhiloxGenerator(seed: configuration.firstSeed, stream: "saved-router"), encoder: inputs.encoderName,
-      transform: inputs.transform, pairs: inputs.learntPairs
+      router: router, normalizer: RewardNormalizer(configuration.normalizer),
+      generator: PhiloxGenerator(seed: configuration.firstSeed, stream: "saved-router"),
+      encoder: data.encoder.encoder.name, head: data.encoder.head, pairs: data.learntPairs
     ).save(to: folder.url.appendingPathComponent("router"))
   }
 
   /// Writes and prints the results; `json` prints the summary alone.
   func finish(_ results: [PoolResult], json: Bool) throws {
     var generator = PhiloxGenerator(seed: configuration.firstSeed, stream: "bootstrap")
-    let sizes = Set(results.map { $0.study.world.dataset.rewardModels.count }).sorted()
+    let sizes = Set(results.map { $0.study.dataset.rewardModels.count }).sorted()
     let reports = sizes.map { size in
       ReplayReport(
-        pools: results.filter { $0.study.world.dataset.rewardModels.count == size }.map { ($0.study, $0.outcomes) },
+        pools: results.filter { $0.study.dataset.rewardModels.count == size }.map { ($0.study, $0.outcomes) },
         using: &generator)
     }
-    let plots = results.count == 1 ? ReplayPlots(results[0]).render(to: folder.url) : []
+    let plots = results.count == 1 ? ReplayPlots(results[0].study, results[0].outcomes).render(to: folder.url) : []
     try folder.write(
       text: zip(sizes, reports).map { heading(size: $0, $1) + "\n\n" + $1.fullTable.markdown }.joined(separator: "\n"),
       to: "table.md")
     try folder.write(text: reports.map(\.fullTable.csv).joined(separator: "\r\n"), to: "table.csv")
-    if results.count == 1 { try folder.write(text: ArmShares(results[0]).table.csv, to: "shares.csv") }
+    if results.count == 1 {
+      try folder.write(text: ArmShares(results[0].study, results[0].outcomes).table.csv, to: "shares.csv")
+    }
     let summaries = reports.map { report in
       var summary = report.summary
-      summary.warnings = inputs.warnings
+      summary.warnings = data.warnings
       return summary
     }
     // Last: a folder with a summary is complete.
@@ -99,8 +101,8 @@ struct ReplayOutput {
       print(report.terminalTable.terminal())
     }
     print(legend(reports[0]))
-    for warning in inputs.warnings { print("Warning: \(warning).") }
-    if results.count == 1, let shares = ArmShares(results[0]).terminalTable {
+    for warning in data.warnings { print("Warning: \(warning).") }
+    if results.count == 1, let shares = ArmShares(results[0].study, results[0].outcomes).terminalTable {
       print("\nShare of each reward model, % of the pairs of a domain (\(shares.method)):\n")
       print(shares.table.terminal())
     }
@@ -109,11 +111,11 @@ struct ReplayOutput {
 
   private var introduction: String {
     let blas = BLASRuntime.current
-    let held = inputs.dataset.pairs.count - inputs.online.pairs.count
+    let held = data.dataset.pairs.count - data.online.pairs.count
     return [
-      "\(inputs.online.pairs.count) pairs" + (held > 0 ? " (\(held) more give the offline prior)" : "")
-        + ", \(inputs.dataset.rewardModels.count) reward models, \(inputs.dataset.domains.count) domains; "
-        + "context \(inputs.encoderName) to \(inputs.transform.outputDimension) coordinates",
+      "\(data.online.pairs.count) pairs" + (held > 0 ? " (\(held) more give the offline prior)" : "")
+        + ", \(data.dataset.rewardModels.count) reward models, \(data.dataset.domains.count) domains; "
+        + "context \(data.encoder.name) to \(data.encoder.dimension) coordinates",
       "reward: \(configuration.reward); delay \(configuration.delay), batch \(configuration.batch), "
         + "normaliser \(configuration.normalizer.rawValue)",
       "\(configuration.seeds) seeds from \(configuration.firstSeed); \(Machine.current.summary); "
@@ -136,7 +138,7 @@ struct ReplayOutput {
     all pairs, with half the width of their interval (whole ones: table.md). calls: reward-model calls a pair. us/dec,
     us/upd: microseconds a decision and an update. A single model's tie is wrong, a tied vote counts one half.
     """
-      + (inputs.prices == nil
+      + (!hasPrices
         ? "" : "\ncost: the mean price of a pair's calls, in the unit of --prices (billions of parameters).")
   }
 }

@@ -88,25 +88,64 @@ struct Scaling: AsyncParsableCommand {
 
   func run() async throws {
     if threads > 0 { BLASRuntime.setThreads(threads) }
-    let inputs = try ScalingInputs(self)
+    var progress = ProgressDisplay()
+    let inputs = try setup { progress.show($0) }
     let folder = try RunFolder(
-      at: URL(fileURLWithPath: out), configuration: ScalingConfiguration(command: self, inputs: inputs))
-    let accuracy = try await ScalingAccuracy(inputs, sizes: rms.sizes, seeds: seeds, seed: seed)
-    let bench = try await ScalingBench(inputs, sizes: rms.sizes, seed: seed)
+      at: URL(fileURLWithPath: out), configuration: ScalingRunConfiguration(command: self, inputs: inputs))
+    let accuracy = try await ScalingAccuracy(inputs, seeds: seeds) { progress.show($0) }
+    let bench = try await ScalingBench(inputs) { progress.show($0) }
 
     var generator = PhiloxGenerator(seed: seed, stream: "scaling-intervals")
     var reports: [(batch: Int, report: ScalingReport)] = []
     for (index, size) in batchSizes.enumerated() {
       let sizes = index == 0 ? Array(rms.sizes) : Array(Set([rms.sizes.lowerBound, rms.sizes.upperBound])).sorted()
-      let samples = try await bench.measure(sizes: sizes, batch: size, folder: folder)
+      let samples = try await bench.measure(
+        sizes: sizes, batch: size, onProgress: { progress.show($0) }, record: { try folder.record($0) })
       reports.append((size, ScalingReport(samples, using: &generator)))
     }
-    let overlap = try await bench.overlap(rms: rms.sizes.upperBound, batch: batchSizes[0])
+    let overlap = try await bench.overlap(rms: rms.sizes.upperBound, batch: batchSizes[0]) { progress.show($0) }
     let routing = try routingCosts(dimension: bench.study.encoder.dimension)
     let results = ScalingResults(
       reports: reports, accuracy: accuracy, coldCalls: bench.coldCalls, overlap: overlap, routing: routing,
       projection: CostProjection(), inputs: inputs)
     try ScalingOutput(results, folder: folder).finish(json: json)
+  }
+
+  /// All that can be wrong with the input is found here, before the run folder exists.
+  private func setup(onProgress: (WorkProgress) -> Void) throws -> ScalingSetup {
+    var source = source
+    if source.data == nil, source.synthetic == nil {
+      source.synthetic = SyntheticSize(pairs: 2000, rewardModels: min(rms.sizes.upperBound, 64))
+    }
+    var configuration = ScalingConfiguration(sizes: rms.sizes)
+    configuration.rewardModelShape = rmShape
+    configuration.encoderShape = encoderShape
+    configuration.encoderFolder = encoder.map { URL(fileURLWithPath: $0) }
+    configuration.pairs = pairs
+    configuration.maxTokens = maxTokens
+    configuration.tokenizer = tokenizer.map { URL(fileURLWithPath: $0) }
+    configuration.precision = precision
+    configuration.latencySeconds = rmLatency
+    configuration.replicaNoise = replicaNoise
+    configuration.seed = seed
+    configuration.dataName = source.name
+    configuration.isSynthetic = source.data == nil
+    do {
+      return try ScalingSetup(configuration, recorded: source.load(seed: seed), onProgress: onProgress)
+    } catch let error as StudyError {
+      throw ValidationError(text(of: error))
+    }
+  }
+
+  /// An error in the words of the options that can mend it.
+  private func text(of error: StudyError) -> String {
+    switch error {
+    case .poolTooNarrow: "--rms: \(error) with --replica-noise 1"
+    case .tooFewDistinctPairs:
+      "--pairs \(pairs): with \(ScalingSetup.calibrationCount) more to calibrate by, \(error)"
+    case .tooLarge: "--rm-shape: \(error)"
+    default: "\(error)"
+    }
   }
 
   /// 8, 16, 32, … and `upTo` itself.
@@ -116,5 +155,47 @@ struct Scaling: AsyncParsableCommand {
     while let last = arms.last, last * 2 < upTo { arms.append(last * 2) }
     if upTo > 8 { arms.append(upTo) }
     return try arms.map { try RoutingCost(arms: $0, dimension: dimension, batch: 32, seed: seed) }
+  }
+}
+
+/// The content of `config.json`.
+struct ScalingRunConfiguration: Encodable {
+  let command = "router-bench scaling"
+  let data: String
+  let rms: [Int]
+  let rmShape: String
+  let rmParameters: Int
+  let encoder: String
+  let pairs: Int
+  let batch: [Int]
+  let maxTokens: Int
+  let precision: Precision
+  let rmLatencySeconds: Double
+  let replicaNoise: Double?
+  let seeds: Int
+  let seed: UInt64
+  let contextDimension: Int
+  let machine: Machine
+  let blas: BLASRuntime
+  let kernels: String
+
+  init(command: Scaling, inputs: ScalingSetup) {
+    data = inputs.configuration.dataName
+    rms = Array(command.rms.sizes)
+    rmShape = command.rmShape.name
+    rmParameters = inputs.rewardModelConfiguration.layerParameterCount
+    encoder = command.encoder ?? command.encoderShape.name
+    pairs = command.pairs
+    batch = command.batchSizes
+    maxTokens = command.maxTokens
+    precision = command.precision
+    rmLatencySeconds = command.rmLatency
+    replicaNoise = command.replicaNoise
+    seeds = command.seeds
+    seed = command.seed
+    contextDimension = inputs.encoder.dimension
+    machine = .current
+    blas = .current
+    kernels = BLASRuntime.kernelLevel
   }
 }

@@ -11,7 +11,7 @@ struct ScalingOutput {
     self.folder = folder
   }
 
-  private var inputs: ScalingInputs { results.inputs }
+  private var inputs: ScalingSetup { results.inputs }
 
   func finish(json: Bool) throws {
     let plots = ScalingPlots(results).render(to: folder.url)
@@ -59,7 +59,7 @@ struct ScalingOutput {
     let data = inputs.dataset
     let pools = results.sizes.map { "\(results.accuracy.poolCounts[$0] ?? 0)" }.joined(separator: ", ")
     let kind =
-      inputs.isSynthetic
+      inputs.configuration.isSynthetic
       ? "SYNTHETIC judgements"
       : inputs.recordedCount < results.sizes.last ?? 0
         ? "recorded judgements; N above \(inputs.recordedCount) by SYNTHETIC noisy copies" : "recorded judgements"
@@ -67,7 +67,7 @@ struct ScalingOutput {
   }
 
   private var introduction: String {
-    let (rm, encoder) = (inputs.rmConfiguration, inputs.encoderModel.configuration)
+    let (rm, encoder) = (inputs.rewardModelConfiguration, inputs.encoderModel.configuration)
     let blas = BLASRuntime.current
     let ratio = Double(rm.layerParameterCount) / Double(encoder.layerParameterCount)
     var lines = [
@@ -78,12 +78,15 @@ struct ScalingOutput {
         format: "reward models %dx%d (%.0f M parameters in layers, random weights, in process), %.2f x the encoder's; "
           + "encoder %@ %dx%d, d = %d", rm.numHiddenLayers, rm.hiddenSize, Double(rm.layerParameterCount) / 1e6, ratio,
         encoder.architecture, encoder.numHiddenLayers, encoder.hiddenSize, inputs.encoder.dimension),
-      "\(inputs.pairs.count) pairs of \(inputs.dataName); models made in "
+      "\(inputs.pairs.count) pairs of \(inputs.configuration.dataName); models made in "
         + String(
-          format: "%.1f s, %.2f GiB of weights each", inputs.loadSeconds, Double(inputs.rmWeightBytes) / 1_073_741_824),
+          format: "%.1f s, %.2f GiB of weights each", inputs.loadSeconds,
+          Double(inputs.rewardModelWeightBytes) / 1_073_741_824),
     ]
-    if inputs.rmLatency > 0 {
-      lines.append("each call waits \(inputs.rmLatency) s before it computes: SYNTHETIC latency of a server elsewhere")
+    if inputs.configuration.latencySeconds > 0 {
+      lines.append(
+        "each call waits \(inputs.configuration.latencySeconds) s before it computes: SYNTHETIC latency of a server elsewhere"
+      )
     }
     return lines.joined(separator: "\n")
   }

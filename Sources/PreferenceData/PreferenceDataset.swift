@@ -14,17 +14,6 @@ public struct PreferenceDataset: Hashable, Sendable {
     self.scores = scores
   }
 
-  /// Whether the model ranks the pair strictly as its label does. An exact tie is wrong, and so is a pair without label.
-  public func isCorrect(arm: Int, pair: Int) -> Bool {
-    guard let label = pairs[pair].label else { return false }
-    return scores[arm][pair].preferred == label
-  }
-
-  /// The pairs that some model gets right and some model gets wrong, ascending.
-  public var disagreementSet: [Int] {
-    pairs.indices.filter { pair in
-      let right = scores.indices.count { isCorrect(arm: $0, pair: pair) }
-      return right > 0 && right < scores.count
-    }
-  }
+  /// Who was right on which pair; O(arms x pairs) at each call.
+  public var correctness: CorrectnessTable { CorrectnessTable(self) }
 }

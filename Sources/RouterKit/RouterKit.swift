@@ -9,5 +9,6 @@
 @_exported import RewardModels
 @_exported import Routing
 @_exported import Storage
+@_exported import Studies
 @_exported import Tokenization
 @_exported import Transformers

@@ -49,6 +49,12 @@ public protocol Router: Sendable {
   ///
   /// - Throws: `RoutingError.contextSize`, `RoutingError.notFinite`; nothing was then learnt.
   mutating func observe(_ observations: [Observation]) throws
+
+  /// The probability with which `select` chooses each arm for each context from what the router knows now: contexts.rows x armCount, rows
+  /// that sum to 1. Nil where it has no closed form.
+  ///
+  /// - Throws: `RoutingError.contextSize`, `RoutingError.notFinite`.
+  func propensities(contexts: Matrix<Double>) throws -> Matrix<Double>?
 }
 
 extension Router {
@@ -69,6 +75,13 @@ func highestIndex(_ scores: [Double], using generator: inout PhiloxGenerator) ->
   let best = scores.max() ?? 0
   let candidates = scores.indices.filter { scores[$0] == best }
   return candidates.count == 1 ? candidates[0] : candidates[generator.nextIndex(below: candidates.count)]
+}
+
+/// The probability with which `highestIndex` chooses each index.
+func highestShares(_ scores: [Double]) -> [Double] {
+  let best = scores.max() ?? 0
+  let share = 1 / Double(scores.count { $0 == best })
+  return scores.map { $0 == best ? share : 0 }
 }
 
 /// - Throws: `RoutingError.contextSize`, `RoutingError.notFinite`.

@@ -73,19 +73,10 @@ struct CrossValidate: AsyncParsableCommand {
     return settings
   }
 
-  /// The best single model comes first: differences are taken to it.
-  private var policies: [any OfflinePolicy] {
-    [
-      BestSinglePolicy(), NestedPolicy(seed: seed), BestOfDomainPolicy(), AdvantagePolicy(caution: 0),
-      AdvantagePolicy(caution: 1), AdvantagePolicy(caution: 2), LogisticPolicy(), PublishedRecipePolicy(seed: seed),
-      PublishedRecipePolicy(stopping: .evidence, seed: seed),
-    ]
-  }
-
   func run() async throws {
     BLASRuntime.setThreads(1)
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
-    var progress = EncodingProgress()
+    var progress = ProgressDisplay()
     let contexts = try await encoding.encoder(encoder).encode(dataset.pairs) { progress.show($0) }
     let parts = parts ?? []
     let validations = try parts.map { part in
@@ -99,20 +90,26 @@ struct CrossValidate: AsyncParsableCommand {
         data: data, encoder: encoder, settings: settings, fractions: parts, maxTokens: encoding.reading.maxTokens,
         machine: .current,
         blas: .current))
-    let policies = policies
-    var bar = ProgressBar(
-      "cross-validate", total: parts.count * seeds * folds * policies.count, unit: "fits")
+    let policies = CrossValidation.policies(seed: seed)
+    let fits = parts.count * seeds * folds * policies.count
+    var done = 0
     var generator = PhiloxGenerator(seed: seed, stream: "bootstrap")
     var points: [Point] = []
     var outcomes: [(fraction: Double, outcomes: [CrossValidation.Outcome])] = []
     for (part, validation) in zip(parts, validations) {
-      outcomes.append((part, try validation.run(policies) { bar.advance() }))
+      outcomes.append(
+        (
+          part,
+          try validation.run(policies) {
+            done += 1
+            progress.show(WorkProgress("cross-validate", done: done, of: fits, unit: "fits"))
+          }
+        ))
       points.append(
         Point(
           fraction: part,
           report: CrossValidationReport(outcomes[outcomes.count - 1].outcomes, dataset: dataset, using: &generator)))
     }
-    bar.finish()
     let curve = outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, using: &generator) : nil
     try finish(points, curve, folder)
   }

@@ -39,7 +39,7 @@ struct Encode: AsyncParsableCommand {
     let pairs = try DatasetFolder.readPairs(URL(fileURLWithPath: data))
     let cached = try reading.encoder(model, precision: options.precision, allowsNonFinite: options.allowNonFinite)
     let encoder = cached.encoder
-    var progress = EncodingProgress()
+    var progress = ProgressDisplay()
     let states = try await cached.states(of: Dialogue.both(of: pairs)) { progress.show($0) }
     let size = encoder.size
     let ids = JSONValue.array(pairs.map { .string($0.id) }).text()
@@ -53,7 +53,7 @@ struct Encode: AsyncParsableCommand {
       "pooled_b": .init(pairs.indices.flatMap { states.row(2 * $0 + 1) }, shape: [pairs.count, size]),
     ]
     try AtomicFile.write(Safetensors.encode(tensors, metadata: metadata), to: URL(fileURLWithPath: out))
-    if let report = progress.report { try print(report, encoder) }
+    if let report = progress.reading { try print(report, encoder) }
   }
 
   private func print(_ report: ReadingReport, _ encoder: DialogueEncoder) throws {

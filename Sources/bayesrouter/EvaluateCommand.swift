@@ -55,7 +55,7 @@ struct Evaluate: AsyncParsableCommand {
     let dataset = try selected(
       try PreferenceDataset(folder: URL(fileURLWithPath: data), rewardModels: router.rewardModels), known)
     var generator = PhiloxGenerator(seed: seed, stream: "evaluate-bootstrap")
-    var progress = EncodingProgress()
+    var progress = ProgressDisplay()
     let features = try await encoder.features(dataset.pairs) { progress.show($0) }
     let evaluation = try RouterEvaluation(
       router.judge(features), dataset: dataset, known: known, using: &generator)
@@ -131,7 +131,7 @@ extension RouterEvaluation {
         String(format: "%+.1f [%+.1f,%+.1f]", $0.value * 100, $0.low * 100, $0.high * 100)
       }
       table.append(
-        [row.method, percent(row.all), percent(row.anyCorrect), percent(row.disagreement), difference ?? "-"])
+        [row.method, percent(row[.all]), percent(row[.anyCorrect]), percent(row[.disagreement]), difference ?? "-"])
       byDomain.append([row.method] + row.byDomain.map { $0.map { String(format: "%.1f", $0 * 100) } ?? "-" })
     }
     var choices = Table([.init("router's share %"), .init("all", .right)] + domains.map { .init($0, .right) })

@@ -64,21 +64,11 @@ private struct AccuracyTable {
   private typealias Correctness = [Double]
 
   private var rows: [(name: String, correctness: Correctness)] {
-    let singles = dataset.rewardModels.indices.map { arm in
-      dataset.pairs.indices.map { dataset.isCorrect(arm: arm, pair: $0) ? 1.0 : 0.0 }
-    }
-    let majority = dataset.pairs.indices.map { pair in
-      let verdict = MajorityVote().verdict(scores: dataset.scores.map { $0[pair] })
-      return dataset.pairs[pair].label.map { verdict.correctness(label: $0) } ?? 0
-    }
-    var domainBest = Correctness(repeating: 0, count: dataset.pairs.count)
-    for (_, pairs) in pairsByDomain {
-      let best = singles.max { mean($0, over: pairs) < mean($1, over: pairs) }
-      for pair in pairs { domainBest[pair] = best?[pair] ?? 0 }
-    }
-    let oracle = dataset.pairs.indices.map { pair in singles.contains { $0[pair] == 1 } ? 1.0 : 0.0 }
-    return zip(dataset.rewardModels.map(\.name), singles).map { ($0, $1) } + [
-      ("majority vote", majority), ("best of each domain", domainBest), ("oracle", oracle),
+    let table = dataset.correctness
+    let best = table.bestArms(byDomainOf: dataset)
+    let domainBest = table.pairs.map { table.values[best[dataset.domain(pair: $0)] ?? 0][$0] }
+    return zip(dataset.rewardModels.map(\.name), table.values).map { ($0, $1) } + [
+      ("majority vote", dataset.majorityCorrectness), ("best of each domain", domainBest), ("oracle", table.ofOracle),
     ]
   }
 

@@ -119,95 +119,39 @@ struct Train: AsyncParsableCommand {
   func run() async throws {
     BLASRuntime.setThreads(threads)
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
-    let everyPair = Array(dataset.pairs.indices)
-    var generator = PhiloxGenerator(seed: seed, stream: "offline-validation-split")
-    let split = try validation > 0 ? PromptGroups(dataset.pairs).split(heldOut: validation, using: &generator) : nil
-    let behavior = try RewardModelBehavior(dataset, pairs: split?.training ?? everyPair)
-    let heldOut = try split.map { try RewardModelBehavior(dataset, pairs: $0.heldOut) }
-    let set = try RouterTrainingSet(behavior, setConfiguration)
-    // All that can be wrong with the input is found before the folder exists.
+    var settings = RouterTraining()
+    (settings.training, settings.set, settings.validation) = (training, setConfiguration, validation)
     let tuned = try tuning.encoder(encoder, encoding.reading, seed: seed)
-    var (trainer, inputs) = try await trainer(dataset, set, behavior, validation: heldOut, tuned)
-    let settings = try settings(dataset, inputs)
-    let folder = try TrainingFolder(URL(fileURLWithPath: out), settings: settings, resumes: resume)
-    if let state = folder.state { try trainer.resume(from: state, settings: settings) }
+    var progress = ProgressDisplay()
+    // All that can be wrong with the input is found before the folder exists.
+    var prepared = try await settings.prepare(
+      dataset, encoder: try tuned.map { .tuned($0) } ?? .frozen(encoding.encoder(encoder))
+    ) { progress.show($0) }
+    let folder = try TrainingFolder(
+      URL(fileURLWithPath: out), settings: prepared.settings(threads: threads), resumes: resume)
+    if let state = folder.state { try prepared.trainer.resume(from: state, settings: folder.settings) }
     try folder.begin()
-    if !json { print(set.text(validationPairs: heldOut?.pairs.count ?? 0)) }
+    let set = prepared.trainer.set
+    if !json { print(set.text(validationPairs: prepared.trainer.validation?.pairs.count ?? 0)) }
     set.warnings.forEach(warn)
     // Held once: the weights are changed in place.
     let summary = try TrainingRun(
-      trainer: consume trainer, encoder: inputs.encoder, tuned: tuned, folder: folder, saveEvery: tuning.saveEvery,
-      logEvery: logEvery ?? (tuned == nil ? 0 : 10)
-    ).finish()
+      consume prepared, folder: folder, saveEvery: tuning.saveEvery, logEvery: logEvery ?? (tuned == nil ? 0 : 10)
+    ).finish { progress.show($0) }
+    progress.finish()
     if json { try printJSON(summary) } else { print(summary.text(folder: out)) }
   }
+}
 
-  /// What the heads learn behind: the encoder's name, and what it makes of the pairs, or reads.
-  private struct Inputs {
-    let encoder: String
-    let fingerprint: Fingerprint
-  }
-
-  private func trainer(
-    _ dataset: PreferenceDataset, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior,
-    validation: RewardModelBehavior?, _ tuned: TunedEncoder?
-  ) async throws -> (OfflineTrainer, Inputs) {
-    if let tuned {
-      let encoder = try tuned.load(Dialogue.both(of: dataset.pairs), training: training)
-      let inputs = Inputs(encoder: try tuned.startName(encoder), fingerprint: encoder.textFingerprint)
-      return (
-        try OfflineTrainer(training, set: set, behavior: behavior, encoder: encoder, validation: validation), inputs
-      )
-    }
-    let frozen = try encoding.encoder(encoder)
-    var progress = EncodingProgress()
-    let features = try await frozen.features(dataset.pairs) { progress.show($0) }
-    let inputs = Inputs(
-      encoder: frozen.name, fingerprint: Fingerprint(Safetensors.Tensor(features.elements).bytes))
-    return (
-      try OfflineTrainer(training, set: set, behavior: behavior, features: features, validation: validation), inputs
-    )
-  }
-
-  /// All that a run depends on, as texts: what must be equal for it to be resumed.
-  private func settings(
-    _ dataset: PreferenceDataset, _ inputs: Inputs
-  ) throws -> [String: String] {
-    var settings = try flattened(training)
-    for (name, value) in try flattened(setConfiguration) { settings["training set " + name] = value }
-    var judgements = Fingerprint([UInt8]())
-    for (index, pair) in dataset.pairs.enumerated() {
-      let scores = dataset.scores.map { "\($0[index].a) \($0[index].b)" }.joined(separator: " ")
-      judgements = judgements.combined(
-        with: Fingerprint(Array("\(pair.id) \(pair.label?.rawValue ?? "") \(scores)".utf8)))
-    }
-    settings["pairs and scores"] = judgements.description
-    settings["reward models"] = dataset.rewardModels.map(\.name).joined(separator: ", ")
-    settings["encoder"] = inputs.encoder
-    settings[tuning.tune == .frozen ? "features" : "tokens"] = inputs.fingerprint.description
-    settings["tune"] = "\(tuning.tune)"
-    if tuning.tune != .frozen {
-      settings["tokens a pass"] = "\(tuning.passTokens)"
-      settings["checkpointing"] = "\(tuning.checkpointing)"
-      settings["LoRA alpha"] = tuning.loraAlpha.map { "\($0)" }
-    }
-    settings["validation"] = "\(validation)"
-    settings["threads"] = "\(threads)"
-    return settings
-  }
-
-  /// The leaves of a configuration by name.
-  private func flattened(_ value: some Encodable) throws -> [String: String] {
-    var leaves: [String: String] = [:]
-    func visit(_ value: JSONValue, _ name: String) {
-      guard case .object(let object) = value else {
-        leaves[name] = value.text()
-        return
-      }
-      for member in object.members { visit(member.value, name.isEmpty ? member.key : "\(name).\(member.key)") }
-    }
-    visit(try JSONDocument.read(Array(JSONText.line(value)), file: "settings"), "")
-    return leaves
+extension TrainingRun.Summary {
+  /// What people read.
+  fileprivate func text(folder: String) -> String {
+    let loss = lastLoss.map { String(format: "; loss of the last %.4f", $0.total) } ?? ""
+    return """
+      trained \(epochs) epochs, \(steps) steps\(loss)
+      best epoch \(bestEpoch): \(String(format: "%.2f", bestAccuracy * 100)) % router accuracy on the validation pairs
+      wrote \(folder): best, last, state, log.jsonl; plots: \(plots.joined(separator: "; "))
+      """
   }
 }
 

@@ -18,6 +18,12 @@ public struct FixedRouter: Router, Equatable {
   }
 
   public func observe(_ observations: [Observation]) {}
+
+  public func propensities(contexts: Matrix<Double>) -> Matrix<Double>? {
+    Matrix(
+      rows: contexts.rows, columns: armCount,
+      elements: (0..<contexts.rows * armCount).map { $0 % armCount == arm ? 1 : 0 })
+  }
 }
 
 /// A uniformly random arm for each pair.
@@ -37,4 +43,8 @@ public struct UniformRouter: Router, Equatable {
   }
 
   public func observe(_ observations: [Observation]) {}
+
+  public func propensities(contexts: Matrix<Double>) -> Matrix<Double>? {
+    Matrix(rows: contexts.rows, columns: armCount, repeating: 1 / Double(armCount))
+  }
 }

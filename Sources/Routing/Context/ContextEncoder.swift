@@ -84,7 +84,27 @@ public struct ContextEncoder: Sendable {
 
 extension ContextEncoder.Head {
   /// The name of the contexts that the head makes behind an encoder. A transform has no say: what learns behind it is saved with it.
-  func name(behind encoder: String) -> String {
-    if case .trained(let router) = self { "\(encoder) behind router \(router.fingerprint)" } else { encoder }
+  func name(behind encoder: String) -> String { encoder + suffix }
+
+  /// The encoder in a name that `name` made.
+  func encoderName(in name: String) -> String {
+    name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name
+  }
+
+  private var suffix: String {
+    if case .trained(let router) = self { " behind router \(router.fingerprint)" } else { "" }
+  }
+
+  var isTransform: Bool {
+    if case .transform = self { true } else { false }
+  }
+
+  /// The length of the contexts that it gives; nil where that is the encoder's own.
+  var outputDimension: Int? {
+    switch self {
+    case .none: nil
+    case .transform(let transform): transform.outputDimension
+    case .trained(let router): router.dimension
+    }
   }
 }

@@ -31,7 +31,7 @@ public struct AdvantagePolicy: OfflinePolicy {
       if regression.logEvidence > best?.regression.logEvidence ?? -.infinity {
         best = Fitted(
           caution: caution, projection: projection, count: count, regression: regression,
-          poolAccuracy: evidence.accuracies.reduce(0, +) / Double(evidence.armCount))
+          poolAccuracy: evidence.correctness.accuracies.reduce(0, +) / Double(evidence.armCount))
       }
     }
     guard let best else { preconditionFailure("no coordinates at all are always a candidate") }

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import PreferenceData
 
 /// Hierarchical Bayesian regression of what each arm is better at than the pool.
 ///
@@ -39,13 +40,13 @@ public struct AdvantageRegression: Sendable {
 
   /// - Parameters:
   ///   - contexts: n x k, of mean about 0; k may be 0.
-  ///   - correctness: `correctness[arm][pair]`.
+  ///   - correctness: who was right on each of the n pairs.
   /// - Throws: `LinearAlgebraError` where rounding leaves no positive definite precision.
-  public init(contexts: Matrix<Double>, correctness: [[Double]]) throws {
+  public init(contexts: Matrix<Double>, correctness: CorrectnessTable) throws {
     let (n, k) = (contexts.rows, contexts.columns)
-    precondition(n > 0 && correctness.allSatisfy { $0.count == n }, "each arm has a judgement of each of \(n) pairs")
-    let arms = correctness.count
-    let advantages = Self.advantages(correctness)
+    precondition(n > 0 && correctness.pairCount == n, "each arm has a judgement of each of \(n) pairs")
+    let arms = correctness.armCount
+    let advantages = Self.advantages(correctness.values)
     var design = Matrix<Double>(rows: n, columns: k + 1)
     for row in 0..<n {
       design[row, 0] = 1

@@ -26,7 +26,7 @@ public struct LogisticPolicy: OfflinePolicy {
   public func fit(_ evidence: OfflineEvidence) throws -> any FittedOfflinePolicy {
     guard let transform = try transform(evidence.contexts) else { return BestSinglePolicy().fit(evidence) }
     let contexts = try transform.apply(evidence.contexts)
-    let arms = try evidence.correctness.compactMap { labels in
+    let arms = try evidence.correctness.values.compactMap { labels in
       var best: LaplacePosterior?
       for variance in Self.weightVariances {
         let prior = [Double](repeating: variance, count: contexts.columns - 1) + [1]

@@ -47,7 +47,7 @@ public struct NestedPolicy: OfflinePolicy {
       let test = evidence.selecting(held)
       for (index, candidate) in candidates.enumerated() {
         let arms = try candidate.fit(training).arms(contexts: test.contexts, domains: test.domains)
-        for (pair, arm) in zip(held, arms) { right[index][pair] = evidence.correctness[arm][pair] }
+        for (pair, arm) in zip(held, arms) { right[index][pair] = evidence.correctness.values[arm][pair] }
       }
     }
     let gains = right.map { gain(of: $0, over: right[0], evidence.groups) }

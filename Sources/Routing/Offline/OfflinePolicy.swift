@@ -1,20 +1,20 @@
 import LinearAlgebra
+import PreferenceData
 
 /// What is known before a router goes online: the contexts of some pairs, and which reward models were right on each.
 public struct OfflineEvidence: Sendable {
   /// One row a pair, as an encoder gives them.
   public let contexts: Matrix<Double>
-  /// `correctness[arm][pair]`, 1 where the arm ranks the pair as its gold label does, else 0.
-  public let correctness: [[Double]]
+  /// Who was right on each pair.
+  public let correctness: CorrectnessTable
   /// The kind of task of each pair; nil where it is not known.
   public let domains: [String?]
   /// Pairs of one number share a prompt: they are evidence together.
   public let groups: [Int]
 
-  public init(contexts: Matrix<Double>, correctness: [[Double]], domains: [String?], groups: [Int]) {
-    precondition(!correctness.isEmpty, "evidence about no arm")
+  public init(contexts: Matrix<Double>, correctness: CorrectnessTable, domains: [String?], groups: [Int]) {
     precondition(
-      correctness.allSatisfy { $0.count == contexts.rows } && domains.count == contexts.rows
+      correctness.pairCount == contexts.rows && domains.count == contexts.rows
         && groups.count == contexts.rows, "\(contexts.rows) contexts need as many judgements, domains and groups")
     self.contexts = contexts
     self.correctness = correctness
@@ -22,25 +22,16 @@ public struct OfflineEvidence: Sendable {
     self.groups = groups
   }
 
-  public var armCount: Int { correctness.count }
+  public var armCount: Int { correctness.armCount }
   public var pairCount: Int { contexts.rows }
 
   /// The evidence of these pairs alone, in this order.
   public func selecting(_ pairs: [Int]) -> OfflineEvidence {
     OfflineEvidence(
-      contexts: contexts.selectingRows(pairs), correctness: correctness.map { row in pairs.map { row[$0] } },
+      contexts: contexts.selectingRows(pairs), correctness: correctness.selecting(pairs: pairs),
       domains: pairs.map { domains[$0] }, groups: pairs.map { groups[$0] })
   }
 
-  /// Each arm's share of right judgements.
-  public var accuracies: [Double] {
-    correctness.map { $0.reduce(0, +) / Double(max(pairCount, 1)) }
-  }
-
-  /// The arm that is right most often; of equals the first.
-  public var bestArm: Int {
-    accuracies[...].firstHighest
-  }
 }
 
 /// A way to learn from offline evidence which reward model to ask for which pair.
@@ -76,7 +67,9 @@ public struct BestSinglePolicy: OfflinePolicy {
 
   public init() {}
 
-  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy { Fitted(accuracies: evidence.accuracies) }
+  public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy {
+    Fitted(accuracies: evidence.correctness.accuracies)
+  }
 
   private struct Fitted: FittedOfflinePolicy {
     let accuracies: [Double]
@@ -99,7 +92,9 @@ public struct BestOfDomainPolicy: OfflinePolicy {
 
   public func fit(_ evidence: OfflineEvidence) -> any FittedOfflinePolicy {
     let pairs = Dictionary(grouping: 0..<evidence.pairCount) { evidence.domains[$0] }
-    return Fitted(overall: evidence.accuracies, ofDomain: pairs.mapValues { evidence.selecting($0).accuracies })
+    return Fitted(
+      overall: evidence.correctness.accuracies,
+      ofDomain: pairs.mapValues { evidence.correctness.selecting(pairs: $0).accuracies })
   }
 
   private struct Fitted: FittedOfflinePolicy {

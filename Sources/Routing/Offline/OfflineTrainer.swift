@@ -211,7 +211,7 @@ public struct OfflineTrainer: Sendable {
     let judged = validation ?? behavior
     let inputs = try encoder?.features(of: judged.pairs) ?? features.selectingRows(judged.pairs)
     let scores = state.network.scores(contexts: state.network.encoder.forward(inputs).contexts).comparison
-    let right = judged.right.indices.count { judged.right[$0][scores.row($0).firstHighest] }
+    let right = judged.pairs.indices.count { judged.correctness.isRight(arm: scores.row($0).firstHighest, pair: $0) }
     return Double(right) / Double(judged.pairs.count)
   }
 }

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import PreferenceData
 import Randomness
 
 /// The paper's offline recipe on frozen features: heads trained by L_bt + lambda L_cls on the disagreement set, and the arm of the
@@ -53,7 +54,7 @@ public struct PublishedRecipePolicy: OfflinePolicy {
   /// nil where no two arms ever disagree.
   private func trainer(_ evidence: OfflineEvidence) throws -> OfflineTrainer? {
     let behavior = RewardModelBehavior(evidence)
-    guard !behavior.disagreementSet.isEmpty else { return nil }
+    guard !behavior.correctness.disagreementSet.isEmpty else { return nil }
     return try OfflineTrainer(
       training, set: RouterTrainingSet(behavior, set), behavior: behavior, features: Self.features(evidence.contexts))
   }
@@ -83,7 +84,7 @@ public struct PublishedRecipePolicy: OfflinePolicy {
   }
 
   /// Of the number of coordinates that has the most.
-  private static func logEvidence(contexts: Matrix<Double>, correctness: [[Double]]) throws -> Double {
+  private static func logEvidence(contexts: Matrix<Double>, correctness: CorrectnessTable) throws -> Double {
     let projection = try AdvantagePolicy.Projection(
       contexts, candidates: evidenceComponents.filter { $0 < min(contexts.rows, contexts.columns) })
     let projected = try projection.apply(contexts)

@@ -10,8 +10,8 @@ public struct RewardModelBehavior: Sendable, Equatable {
   public let ids: [String]
   /// What they are known by wherever they occur again; none where only evidence of them is known.
   public let identities: [PairIdentity]
-  /// y: `right[i][n]` tells whether model n ranks pair `pairs[i]` as its label does; a tie is wrong.
-  public let right: [[Bool]]
+  /// y: whether model n ranks pair `pairs[i]` as its label does, by positions in `pairs`.
+  public let correctness: CorrectnessTable
   /// `margins[i][n]`: the score of the better response minus that of the other, in the model's own unit.
   public let margins: [[Double]]
   /// Pairs that were left out because nobody knows their label.
@@ -38,7 +38,7 @@ public struct RewardModelBehavior: Sendable, Equatable {
     }
     ids = pairs.map { dataset.pairs[$0].id }
     identities = pairs.map { PairIdentity(dataset.pairs[$0]) }
-    right = pairs.map { pair in dataset.scores.indices.map { dataset.isCorrect(arm: $0, pair: pair) } }
+    correctness = dataset.correctness.selecting(pairs: pairs)
     margins = pairs.map { pair in
       let label = dataset.pairs[pair].label ?? .a
       return dataset.scores.map { $0[pair][label] - $0[pair][label.other] }
@@ -47,23 +47,18 @@ public struct RewardModelBehavior: Sendable, Equatable {
 
   /// The behaviour that evidence tells of, which knows no scores: margins are 1 or -1.
   init(_ evidence: OfflineEvidence) {
-    rewardModels = evidence.correctness.indices.map { "arm \($0)" }
+    rewardModels = evidence.correctness.arms.map { "arm \($0)" }
     pairs = Array(0..<evidence.pairCount)
     ids = pairs.map { "\($0)" }
     identities = []
-    right = pairs.map { pair in evidence.correctness.map { $0[pair] == 1 } }
-    margins = right.map { $0.map { $0 ? 1 : -1 } }
+    correctness = evidence.correctness
+    margins = pairs.map { pair in evidence.correctness.right(pair: pair).map { $0 ? 1 : -1 } }
     unlabelledCount = 0
-  }
-
-  /// Positions in `pairs` of those that some model gets right and some model gets wrong.
-  public var disagreementSet: [Int] {
-    right.indices.filter { right[$0].contains(true) && right[$0].contains(false) }
   }
 
   /// All (winner, loser) of models that disagree on the pair at this position.
   func comparisons(at position: Int) -> [ArmComparison] {
-    let answers = right[position]
+    let answers = correctness.right(pair: position)
     return answers.indices.filter { answers[$0] }.flatMap { winner in
       answers.indices.filter { !answers[$0] }.map { ArmComparison(winner: winner, loser: $0) }
     }

@@ -74,7 +74,7 @@ public struct RouterTrainingSet: Sendable, Equatable {
     self.configuration = configuration
     rewardModels = behavior.rewardModels
     let arms = rewardModels.indices
-    let disagreement = behavior.disagreementSet
+    let disagreement = behavior.correctness.disagreementSet
     guard !disagreement.isEmpty else {
       throw .training(
         problem:
@@ -99,7 +99,7 @@ public struct RouterTrainingSet: Sendable, Equatable {
       }
     }
 
-    var labels = kept.map { behavior.right[$0].map(Optional.some) }
+    var labels = kept.map { behavior.correctness.right(pair: $0).map(Optional.some) }
     if configuration.balancesLabels {
       var generator = PhiloxGenerator(seed: configuration.seed, stream: "offline-router-masking")
       for arm in arms {
@@ -137,8 +137,9 @@ public struct RouterTrainingSet: Sendable, Equatable {
       comparisonsKept: count(comparisons) { _ in true },
       arms: arms.map { arm in
         ArmCounts(
-          rewardModel: behavior.rewardModels[arm], right: behavior.right.count { $0[arm] },
-          rightKept: kept.count { behavior.right[$0][arm] },
+          rewardModel: behavior.rewardModels[arm],
+          right: behavior.pairs.indices.count { behavior.correctness.isRight(arm: arm, pair: $0) },
+          rightKept: kept.count { behavior.correctness.isRight(arm: arm, pair: $0) },
           wins: count(all) { $0.winner == arm }, losses: count(all) { $0.loser == arm },
           winsKept: count(comparisons) { $0.winner == arm }, lossesKept: count(comparisons) { $0.loser == arm },
           rightLabels: labels.count { $0[arm] == true }, wrongLabels: labels.count { $0[arm] == false })

@@ -87,4 +87,9 @@ public struct CostAwareRouter<Base: Router>: Router {
   public mutating func observe(_ observations: [Observation]) throws {
     try base.observe(observations)
   }
+
+  /// The base router's while prices weigh nothing. Afterwards they depend on the distribution of its scores, which it does not tell.
+  public func propensities(contexts: Matrix<Double>) throws -> Matrix<Double>? {
+    kappa == 0 ? try base.propensities(contexts: contexts) : nil
+  }
 }

@@ -5,35 +5,51 @@ import Storage
 
 /// An online router with all that decides its next step: saved and loaded, it goes on bit for bit as if nothing had happened.
 ///
-/// A folder of `manifest.json` (names and order of the arms, d, sigma^2, draw and discount, normaliser, generator, encoder, format
-/// version), `posteriors.safetensors` and, where contexts are transformed, `context.safetensors`.
-public struct RouterState: Sendable, Equatable {
-  public var router: ThompsonSamplingRouter
+/// A folder of `manifest.json` (kind of router, names and order of the arms, d, configuration, normaliser, generator, encoder, format
+/// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, or the folder `head`
+/// of a trained offline router.
+public struct RouterState: Sendable {
+  public var router: any SavableRouter
   public var normalizer: RewardNormalizer
   public var generator: PhiloxGenerator
   /// Names the encoder behind the contexts, e.g. `hashed-256`; a router is worth nothing behind another one.
   public var encoder: String
-  public var transform: FittedContextTransform?
+  /// What makes contexts of the encoder's rows.
+  public var head: ContextEncoder.Head
   /// The pairs that it has learnt from; nil where that is not kept.
   public var pairs: RouterPairs?
 
+  /// - Parameter encoder: the name of the encoder itself, without the head.
   public init(
-    router: ThompsonSamplingRouter, normalizer: RewardNormalizer, generator: PhiloxGenerator, encoder: String,
-    transform: FittedContextTransform? = nil, pairs: RouterPairs? = nil
+    router: any SavableRouter, normalizer: RewardNormalizer, generator: PhiloxGenerator, encoder: String,
+    head: ContextEncoder.Head = .none, pairs: RouterPairs? = nil
   ) {
     self.router = router
     self.normalizer = normalizer
     self.generator = generator
     self.encoder = encoder
-    self.transform = transform
+    self.head = head
     self.pairs = pairs
   }
 
-  private struct Manifest: Codable {
+  /// The contexts that the router was made for, behind its encoder.
+  ///
+  /// - Throws: `RoutingError.savedState` for an encoder of another name, `RoutingError.contextSize`.
+  public func contextEncoder(_ encoder: any PairEncoder, path: String) throws(RoutingError) -> ContextEncoder {
+    guard encoder.name == self.encoder else {
+      throw .savedState(
+        path: path, problem: "its contexts come from encoder '\(self.encoder)', not '\(encoder.name)'")
+    }
+    return try ContextEncoder(encoder, head: head)
+  }
+
+  private struct Manifest<Configuration: Codable>: Codable {
     let formatVersion: Int
+    /// Nil for Thompson sampling, which was the only kind once.
+    let kind: String?
     let rewardModels: [String]
     let dimension: Int
-    let configuration: ThompsonSamplingRouter.Configuration
+    let configuration: Configuration
     let observationCounts: [Int]
     let normalizer: RewardNormalizer
     let generator: PhiloxGenerator
@@ -42,10 +58,17 @@ public struct RouterState: Sendable, Equatable {
     let pairs: RouterPairs?
   }
 
+  /// The part of a manifest that is read first.
+  private struct Kind: Decodable {
+    let formatVersion: Int
+    let kind: String?
+  }
+
   private static let formatVersion = 1
   private static let manifestName = "manifest.json"
   private static let posteriorsName = "posteriors.safetensors"
   private static let contextName = "context.safetensors"
+  private static let headName = "head"
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
@@ -55,20 +78,28 @@ public struct RouterState: Sendable, Equatable {
     for (index, arm) in router.arms.enumerated() {
       for (name, tensor) in arm.posterior.tensors { tensors["arm.\(index).\(name)"] = tensor }
     }
-    let manifest = try JSONText.document(
-      Manifest(
-        formatVersion: Self.formatVersion, rewardModels: router.arms.map(\.name), dimension: router.dimension,
-        configuration: router.configuration, observationCounts: router.arms.map(\.posterior.observationCount),
-        normalizer: normalizer, generator: generator, encoder: self.encoder, hasContextTransform: transform != nil,
-        pairs: pairs))
+    let manifest = try manifest(router)
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
       try AtomicFile.write(Safetensors.encode(tensors), to: temporary.appendingPathComponent(Self.posteriorsName))
-      if let saved = try transform?.saved() {
+      switch head {
+      case .none: break
+      case .transform(let transform):
+        let saved = try transform.saved()
         let data = Safetensors.encode(saved.tensors, metadata: saved.metadata)
         try AtomicFile.write(data, to: temporary.appendingPathComponent(Self.contextName))
+      case .trained(let router): try router.save(to: temporary.appendingPathComponent(Self.headName))
       }
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))
     }
+  }
+
+  private func manifest<Router: SavableRouter>(_ router: Router) throws -> Data {
+    try JSONText.document(
+      Manifest(
+        formatVersion: Self.formatVersion, kind: Router.kind == ThompsonSamplingRouter.kind ? nil : Router.kind,
+        rewardModels: router.arms.map(\.name), dimension: router.dimension, configuration: router.configuration,
+        observationCounts: router.arms.map(\.posterior.observationCount), normalizer: normalizer, generator: generator,
+        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, pairs: pairs))
   }
 
   /// Reads a folder that `save` wrote.
@@ -78,54 +109,85 @@ public struct RouterState: Sendable, Equatable {
   ///   - encoder: the encoder that it must have been made behind; nil takes any.
   /// - Throws: `RoutingError.savedState` with what differs, `StorageError`.
   public init(folder: URL, rewardModels: [String]? = nil, encoder: String? = nil) throws {
-    let manifestURL = folder.appendingPathComponent(Self.manifestName)
-    func mismatch(_ problem: String) -> RoutingError { .savedState(path: manifestURL.path, problem: problem) }
-    let manifest: Manifest
+    let url = folder.appendingPathComponent(Self.manifestName)
+    let bytes = Data(try AtomicFile.read(url))
+    let head: Kind
     do {
-      manifest = try JSONDecoder().decode(Manifest.self, from: Data(try AtomicFile.read(manifestURL)))
+      head = try JSONDecoder().decode(Kind.self, from: bytes)
+    } catch let error as DecodingError {
+      throw RoutingError.savedState(
+        path: url.path, problem: "it is not the manifest of a router: \(error.explanation)")
+    }
+    guard head.formatVersion == Self.formatVersion else {
+      throw RoutingError.savedState(
+        path: url.path,
+        problem: "it has format \(head.formatVersion), and format \(Self.formatVersion) is what can be read")
+    }
+    let kind = head.kind ?? ThompsonSamplingRouter.kind
+    guard let type = savableRouters.first(where: { $0.kind == kind }) else {
+      throw RoutingError.savedState(
+        path: url.path,
+        problem: "it is a router of kind '\(kind)'; known are \(savableRouters.map { $0.kind }.joined(separator: ", "))"
+      )
+    }
+    self = try Self.read(type, folder, manifest: bytes, rewardModels: rewardModels, encoder: encoder)
+  }
+
+  private static func read<Router: SavableRouter>(
+    _ type: Router.Type, _ folder: URL, manifest bytes: Data, rewardModels: [String]?, encoder: String?
+  ) throws -> RouterState {
+    let manifestURL = folder.appendingPathComponent(manifestName)
+    func mismatch(_ problem: String) -> RoutingError { .savedState(path: manifestURL.path, problem: problem) }
+    let manifest: Manifest<Router.Configuration>
+    do {
+      manifest = try JSONDecoder().decode(Manifest<Router.Configuration>.self, from: bytes)
     } catch let error as DecodingError {
       throw mismatch("it is not the manifest of a router: \(error.explanation)")
     }
-    guard manifest.formatVersion == Self.formatVersion else {
-      throw mismatch("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
-    }
     let names = manifest.rewardModels
     if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
-    if let encoder, manifest.encoder != encoder {
-      throw mismatch("its contexts come from encoder '\(manifest.encoder)', not '\(encoder)'")
+    let head = try head(folder, hasTransform: manifest.hasContextTransform)
+    let own = head.encoderName(in: manifest.encoder)
+    if let encoder, own != encoder {
+      throw mismatch("its contexts come from encoder '\(own)', not '\(encoder)'")
     }
     guard !names.isEmpty, Set(names).count == names.count, manifest.observationCounts.count == names.count,
-      manifest.dimension > 0, manifest.configuration.isValid
+      manifest.dimension > 0
     else { throw mismatch("names, counts, dimension or configuration make no router; the file is damaged") }
 
-    let posteriorsURL = folder.appendingPathComponent(Self.posteriorsName)
+    let posteriorsURL = folder.appendingPathComponent(posteriorsName)
     let saved = try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path)
+    let noiseVariance = Router.noiseVariance(manifest.configuration)
+    guard noiseVariance > 0, noiseVariance.isFinite else {
+      throw mismatch("names, counts, dimension or configuration make no router; the file is damaged")
+    }
     let arms = try names.enumerated().map { index, name in
-      ThompsonSamplingRouter.Arm(
+      RouterArm(
         name: name,
         posterior: try LinearGaussianPosterior(
           saved, prefix: "arm.\(index).", path: posteriorsURL.path, dimension: manifest.dimension,
-          noiseVariance: manifest.configuration.noiseVariance, observationCount: manifest.observationCounts[index]))
+          noiseVariance: noiseVariance, observationCount: manifest.observationCounts[index]))
     }
-    var transform: FittedContextTransform?
-    if manifest.hasContextTransform {
-      let url = folder.appendingPathComponent(Self.contextName)
-      transform = try FittedContextTransform(
-        try Safetensors.decode(Data(try AtomicFile.read(url)), name: url.path), path: url.path)
+    if let size = head.outputDimension, size != manifest.dimension {
+      throw mismatch("it takes contexts of \(manifest.dimension), but its transform gives \(size)")
     }
-    if let transform, transform.outputDimension != manifest.dimension {
-      throw mismatch("it takes contexts of \(manifest.dimension), but its transform gives \(transform.outputDimension)")
+    guard let router = Router(arms: arms, configuration: manifest.configuration) else {
+      throw mismatch("names, counts, dimension or configuration make no router; the file is damaged")
     }
-    self.init(
-      router: ThompsonSamplingRouter(
-        arms: arms, dimension: manifest.dimension, configuration: manifest.configuration),
-      normalizer: manifest.normalizer, generator: manifest.generator, encoder: manifest.encoder, transform: transform,
+    return RouterState(
+      router: router, normalizer: manifest.normalizer, generator: manifest.generator, encoder: own, head: head,
       pairs: manifest.pairs)
   }
-}
 
-extension ThompsonSamplingRouter.Configuration {
-  fileprivate var isValid: Bool { noiseVariance > 0 && noiseVariance.isFinite && discount > 0 && discount <= 1 }
+  private static func head(_ folder: URL, hasTransform: Bool) throws -> ContextEncoder.Head {
+    let trained = folder.appendingPathComponent(headName)
+    if OfflineRouter.exists(at: trained) { return .trained(try OfflineRouter(folder: trained)) }
+    guard hasTransform else { return .none }
+    let url = folder.appendingPathComponent(contextName)
+    return .transform(
+      try FittedContextTransform(
+        try Safetensors.decode(Data(try AtomicFile.read(url)), name: url.path), path: url.path))
+  }
 }
 
 /// - Throws: `RoutingError.savedState` where a saved state has other reward models than expected, or another order of them.

@@ -9,7 +9,7 @@ import Randomness
 ///
 /// Source: Wu & Lu, arXiv 2510.02850, the online router; Agrawal & Goyal, "Thompson Sampling for Contextual Bandits with Linear
 /// Payoffs", ICML 2013.
-public struct ThompsonSamplingRouter: Router, Equatable {
+public struct ThompsonSamplingRouter: SavableRouter, Equatable {
   /// How the pairs of one batch share a draw.
   public enum Draw: String, Sendable, Codable, CaseIterable {
     /// Each pair and arm draws its score on its own.
@@ -33,14 +33,9 @@ public struct ThompsonSamplingRouter: Router, Equatable {
     }
   }
 
-  /// One reward model and what is known of its weights.
-  public struct Arm: Sendable, Equatable {
-    public let name: String
-    public internal(set) var posterior: LinearGaussianPosterior
-  }
-
+  public static let kind = "thompson"
   public let configuration: Configuration
-  public private(set) var arms: [Arm]
+  public private(set) var arms: [RouterArm]
   /// d, the size of a context.
   public let dimension: Int
 
@@ -48,35 +43,37 @@ public struct ThompsonSamplingRouter: Router, Equatable {
 
   /// A router whose arm `armNames[n]` starts from `priors[n]`.
   public init(armNames: [String], priors: [GaussianPrior], configuration: Configuration = Configuration()) {
-    precondition(!armNames.isEmpty, "a router without arms cannot choose")
     precondition(armNames.count == priors.count, "\(armNames.count) arms against \(priors.count) priors")
-    precondition(Set(armNames).count == armNames.count, "two arms share a name")
-    precondition(Set(priors.map(\.dimension)).count == 1, "the priors differ in dimension")
-    self.configuration = configuration
-    dimension = priors[0].dimension
-    arms = zip(armNames, priors).map { name, prior in
-      Arm(name: name, posterior: LinearGaussianPosterior(prior: prior, noiseVariance: configuration.noiseVariance))
-    }
+    self.init(
+      checkedArms: zip(armNames, priors).map { name, prior in
+        RouterArm(
+          name: name, posterior: LinearGaussianPosterior(prior: prior, noiseVariance: configuration.noiseVariance))
+      }, configuration: configuration)
   }
 
   /// A router whose arm `armNames[n]` starts from what `posteriors[n]` knows already, mean and covariance.
   public init(armNames: [String], posteriors: [LinearGaussianPosterior], configuration: Configuration = Configuration())
   {
-    precondition(!armNames.isEmpty, "a router without arms cannot choose")
     precondition(armNames.count == posteriors.count, "\(armNames.count) arms against \(posteriors.count) posteriors")
-    precondition(Set(armNames).count == armNames.count, "two arms share a name")
-    precondition(Set(posteriors.map(\.dimension)).count == 1, "the posteriors differ in dimension")
     self.init(
-      arms: zip(armNames, posteriors).map { Arm(name: $0, posterior: $1) }, dimension: posteriors[0].dimension,
-      configuration: configuration)
+      checkedArms: zip(armNames, posteriors).map { RouterArm(name: $0, posterior: $1) }, configuration: configuration)
   }
 
-  /// A router as it was saved.
-  init(arms: [Arm], dimension: Int, configuration: Configuration) {
-    self.arms = arms
-    self.dimension = dimension
-    self.configuration = configuration
+  public init?(arms: [RouterArm], configuration: Configuration) {
+    guard configuration.noiseVariance > 0, configuration.noiseVariance.isFinite, configuration.discount > 0,
+      configuration.discount <= 1
+    else { return nil }
+    self.init(checkedArms: arms, configuration: configuration)
   }
+
+  private init(checkedArms arms: [RouterArm], configuration: Configuration) {
+    checkArms(arms)
+    self.arms = arms
+    self.configuration = configuration
+    dimension = arms[0].posterior.dimension
+  }
+
+  public static func noiseVariance(_ configuration: Configuration) -> Double { configuration.noiseVariance }
 
   public mutating func select(
     contexts: Matrix<Double>, using generator: inout PhiloxGenerator
@@ -128,6 +125,12 @@ public struct ThompsonSamplingRouter: Router, Equatable {
       means: predictions.map(\.mean), standardDeviations: predictions.map(\.standardDeviation))
   }
 
+  /// A joint draw's too: one pair's scores have the same law either way. O(N d^2) a pair, and the quadrature of `winProbabilities`.
+  public func propensities(contexts: Matrix<Double>) throws -> Matrix<Double>? {
+    guard contexts.rows > 0 else { return Matrix(rows: 0, columns: armCount) }
+    return Matrix(rows: try (0..<contexts.rows).map { try winProbabilities(context: Array(contexts.row($0))) })
+  }
+
   /// Adds an arm at the end; the others keep their index and posterior.
   ///
   /// - Throws: `RoutingError.duplicateArm`, `RoutingError.contextSize`.
@@ -135,7 +138,8 @@ public struct ThompsonSamplingRouter: Router, Equatable {
     guard !arms.contains(where: { $0.name == name }) else { throw .duplicateArm(name: name) }
     guard prior.dimension == dimension else { throw .contextSize(found: prior.dimension, expected: dimension) }
     arms.append(
-      Arm(name: name, posterior: LinearGaussianPosterior(prior: prior, noiseVariance: configuration.noiseVariance)))
+      RouterArm(
+        name: name, posterior: LinearGaussianPosterior(prior: prior, noiseVariance: configuration.noiseVariance)))
   }
 
   /// Removes an arm; those behind it move up by one index.
