@@ -131,9 +131,7 @@ public struct AdamW: Sendable, Equatable {
       throw .optimizerState(tensor: tensor.name, .duplicate)
     }
     func take(_ name: String, _ shape: [Int]) throws(NeuralNetworkError) -> [Float] {
-      guard let tensor = left.removeValue(forKey: name) else {
-        throw .optimizerState(tensor: name, .missing)
-      }
+      guard let tensor = left.removeValue(forKey: name) else { throw .optimizerState(tensor: name, .missing) }
       guard tensor.shape == shape else {
         throw .optimizerState(tensor: name, .shape(found: tensor.shape, expected: shape))
       }

@@ -21,9 +21,7 @@ public struct ScoreStandardization: Hashable, Sendable, Codable {
     for (arm, pairs) in calibration.enumerated() {
       if pairs.isEmpty { throw .noCalibrationScores(arm: arm) }
       let scores = pairs.flatMap { [$0.a, $0.b] }
-      if let bad = scores.first(where: { !$0.isFinite }) {
-        throw .calibrationNotFinite(arm: arm, value: "\(bad)")
-      }
+      if let bad = scores.first(where: { !$0.isFinite }) { throw .calibrationNotFinite(arm: arm, value: "\(bad)") }
       let (mean, deviation) = Self.moments(scores)
       means.append(mean)
       deviations.append(deviation)

@@ -79,24 +79,24 @@ public struct RouterState: Sendable, Equatable {
   /// - Throws: `RoutingError.savedState` with what differs, `StorageError`.
   public init(folder: URL, rewardModels: [String]? = nil, encoder: String? = nil) throws {
     let manifestURL = folder.appendingPathComponent(Self.manifestName)
-    func mismatch(_ problem: String) -> RoutingError { .savedState(path: manifestURL.path, problem: problem) }
+    func mismatch(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: manifestURL.path, problem) }
     let manifest: Manifest
     do {
       manifest = try JSONDecoder().decode(Manifest.self, from: Data(try AtomicFile.read(manifestURL)))
     } catch let error as DecodingError {
-      throw mismatch("it is not the manifest of a router: \(error.explanation)")
+      throw mismatch(.notADescription(of: .router, ManifestProblem(error)))
     }
     guard manifest.formatVersion == Self.formatVersion else {
-      throw mismatch("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
+      throw mismatch(.formatVersion(found: manifest.formatVersion, readable: Self.formatVersion))
     }
     let names = manifest.rewardModels
     if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
     if let encoder, manifest.encoder != encoder {
-      throw mismatch("its contexts come from encoder '\(manifest.encoder)', not '\(encoder)'")
+      throw mismatch(.otherEncoder(of: .contexts, found: manifest.encoder, expected: encoder))
     }
     guard !names.isEmpty, Set(names).count == names.count, manifest.observationCounts.count == names.count,
       manifest.dimension > 0, manifest.configuration.isValid
-    else { throw mismatch("names, counts, dimension or configuration make no router; the file is damaged") }
+    else { throw mismatch(.noRouter) }
 
     let posteriorsURL = folder.appendingPathComponent(Self.posteriorsName)
     let saved = try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path)
@@ -114,7 +114,7 @@ public struct RouterState: Sendable, Equatable {
         try Safetensors.decode(Data(try AtomicFile.read(url)), name: url.path), path: url.path)
     }
     if let transform, transform.outputDimension != manifest.dimension {
-      throw mismatch("it takes contexts of \(manifest.dimension), but its transform gives \(transform.outputDimension)")
+      throw mismatch(.contextSize(router: manifest.dimension, transform: transform.outputDimension))
     }
     self.init(
       router: ThompsonSamplingRouter(
@@ -130,25 +130,7 @@ extension ThompsonSamplingRouter.Configuration {
 
 /// - Throws: `RoutingError.savedState` where a saved state has other reward models than expected, or another order of them.
 func checkRewardModels(_ names: [String], expected: [String], path: String) throws(RoutingError) {
-  guard names != expected else { return }
-  let reordered = names.sorted() == expected.sorted()
-  throw .savedState(
-    path: path,
-    problem: (reordered ? "it has these reward models in another order: " : "it routes other reward models: ")
-      + "\(names.joined(separator: ", ")), not \(expected.joined(separator: ", "))")
-}
-
-extension DecodingError {
-  /// The field and what is wrong with it.
-  var explanation: String {
-    switch self {
-    case .keyNotFound(let key, _): "field '\(key.stringValue)' is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      "field '\(context.codingPath.map(\.stringValue).joined(separator: "."))': \(context.debugDescription)"
-    case .dataCorrupted(let context): context.debugDescription
-    @unknown default: "\(self)"
-    }
-  }
+  if names != expected { throw .savedState(path: path, .otherRewardModels(found: names, expected: expected)) }
 }
 
 extension LinearGaussianPosterior {
@@ -171,13 +153,12 @@ extension LinearGaussianPosterior {
     func values(_ name: String, _ shape: [Int?]) throws -> [Double] {
       let tensor = try saved.tensor(prefix + name, in: path)
       guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
-        let expected = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
         throw RoutingError.savedState(
-          path: path, problem: "tensor '\(prefix)\(name)' has shape \(tensor.shape), not [\(expected)]")
+          path: path, .tensorShape(tensor: prefix + name, found: tensor.shape, expected: shape))
       }
       let values: [Double] = try tensor.values()
       guard values.allSatisfy(\.isFinite) else {
-        throw RoutingError.savedState(path: path, problem: "tensor '\(prefix)\(name)' holds NaN or an infinity")
+        throw RoutingError.savedState(path: path, .notFinite(tensor: prefix + name))
       }
       return values
     }
@@ -187,9 +168,7 @@ extension LinearGaussianPosterior {
     let variance = try values("prior_variance", [dimension])
     let factor = try square("factor")
     guard observationCount >= 0, variance.allSatisfy({ $0 > 0 }), (0..<dimension).allSatisfy({ factor[$0, $0] > 0 })
-    else {
-      throw RoutingError.savedState(path: path, problem: "'\(prefix)…' is not a posterior; the file is damaged")
-    }
+    else { throw RoutingError.savedState(path: path, .notAPosterior(prefix: prefix)) }
     self.init(
       prior: GaussianPrior(mean: try values("prior_mean", [dimension]), variance: variance),
       noiseVariance: noiseVariance, factor: try Cholesky(upperFactor: factor),
