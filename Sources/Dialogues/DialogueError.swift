@@ -24,10 +24,10 @@ public enum DialogueError: Error, Equatable, CustomStringConvertible {
     case .noDefaultTemplate(let file):
       "\(file): none of the templates in \"chat_template\" has the name \"default\""
     case .unreadableTemplate(let file, let error):
-      "\(file): the chat template cannot be rendered: \(error.problem). Rendered are templates of the ChatML, Llama 3, "
+      "\(file): the chat template cannot be rendered: \(error.reason). Rendered are templates of the ChatML, Llama 3, "
         + "Mistral and Zephyr families"
     case .refusedMessages(let file, let error):
-      "\(file): \(error.problem)"
+      "\(file): \(error.reason)"
     case .noTokens(let dialogue):
       "dialogue \(dialogue) has no tokens; the tokenizer makes nothing of its text"
     case .adapterWithoutCheckpoint(let folder, let checkpoint):

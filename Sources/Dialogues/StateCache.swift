@@ -83,7 +83,7 @@ public struct StateCache: Sendable {
       values.shape == [keys.shape[0], size], keys.dtype == .i64
     else {
       throw StorageError.invalidSafetensors(
-        name: url.path, problem: "it is no cache of this encoder; remove it, it only saves time")
+        name: url.path, reason: "it is no cache of this encoder; remove it, it only saves time")
     }
     let words = try keys.integers().map { UInt64(bitPattern: $0) }
     let floats = try values.floats()

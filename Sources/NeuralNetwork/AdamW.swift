@@ -128,14 +128,12 @@ public struct AdamW: Sendable, Equatable {
     precondition(stepCount >= 0, "\(stepCount) steps were not taken")
     var left: [String: Parameter] = [:]
     for tensor in state where left.updateValue(tensor, forKey: tensor.name) != nil {
-      throw .optimizerState(tensor: tensor.name, problem: "is there twice")
+      throw .optimizerState(tensor: tensor.name, .duplicate)
     }
     func take(_ name: String, _ shape: [Int]) throws(NeuralNetworkError) -> [Float] {
-      guard let tensor = left.removeValue(forKey: name) else {
-        throw .optimizerState(tensor: name, problem: "is missing")
-      }
+      guard let tensor = left.removeValue(forKey: name) else { throw .optimizerState(tensor: name, .missing) }
       guard tensor.shape == shape else {
-        throw .optimizerState(tensor: name, problem: "has shape \(tensor.shape) instead of \(shape)")
+        throw .optimizerState(tensor: name, .shape(found: tensor.shape, expected: shape))
       }
       return tensor.values
     }
@@ -144,7 +142,7 @@ public struct AdamW: Sendable, Equatable {
       moments.first.append(slot.isTrained ? try take(Self.firstPrefix + slot.name, slot.shape) : [])
       moments.second.append(slot.isTrained ? try take(Self.secondPrefix + slot.name, slot.shape) : [])
     }
-    if let name = left.keys.min() { throw .optimizerState(tensor: name, problem: "belongs to no parameter") }
+    if let name = left.keys.min() { throw .optimizerState(tensor: name, .noParameter) }
     (first, second) = moments
     self.stepCount = stepCount
   }

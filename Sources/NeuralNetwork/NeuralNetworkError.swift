@@ -3,7 +3,7 @@ public enum NeuralNetworkError: Error, Equatable, CustomStringConvertible {
   /// A gradient is NaN or infinite. `step` counts from 1; `batch` names what the step was computed from.
   case notFiniteGradient(parameter: String, index: Int, value: String, step: Int, batch: [String])
   /// A saved state of an optimizer does not belong to these parameters.
-  case optimizerState(tensor: String, problem: String)
+  case optimizerState(tensor: String, OptimizerStateProblem)
 
   public var description: String {
     switch self {
@@ -13,6 +13,28 @@ public enum NeuralNetworkError: Error, Equatable, CustomStringConvertible {
         + "; lower the learning rate or look at the batch"
     case .optimizerState(let tensor, let problem):
       "the saved optimizer does not fit: tensor \"\(tensor)\" \(problem); resume with the model and settings it was saved from"
+    }
+  }
+}
+
+/// How an array of a saved optimizer does not fit the parameters.
+public enum OptimizerStateProblem: Sendable, Equatable, CustomStringConvertible {
+  /// The state has two arrays of the name.
+  case duplicate
+  /// The state lacks the array.
+  case missing
+  /// The array has another shape than its parameter.
+  case shape(found: [Int], expected: [Int])
+  /// No trained parameter has the name.
+  case noParameter
+
+  /// What the array does wrong, to be read after its name.
+  public var description: String {
+    switch self {
+    case .duplicate: "is there twice"
+    case .missing: "is missing"
+    case .shape(let found, let expected): "has shape \(found) instead of \(expected)"
+    case .noParameter: "belongs to no parameter"
     }
   }
 }

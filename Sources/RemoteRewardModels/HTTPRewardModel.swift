@@ -56,12 +56,10 @@ public struct HTTPRewardModel: RewardModel {
 
   /// Sends nothing.
   ///
-  /// - Throws: `RemoteRewardModelError.invalidURL`; `.invalidConfiguration` for messages to a server that takes texts.
+  /// - Throws: `RemoteRewardModelError.invalidURL`; `.messagesNotTaken` for messages to a server that takes texts.
   public init(name: String, configuration: Configuration) throws(RemoteRewardModelError) {
     if configuration.format == nil, !configuration.dialect.takesMessages {
-      throw .invalidConfiguration(
-        model: name,
-        problem: "a \(configuration.dialect.rawValue) server takes texts, not messages; give a chat template")
+      throw .messagesNotTaken(model: name, dialect: configuration.dialect)
     }
     let url = try ServerURL(configuration.url, model: name, dialect: configuration.dialect)
     self.name = name

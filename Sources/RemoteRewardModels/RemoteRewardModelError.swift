@@ -38,24 +38,48 @@ public struct ServerRefusal: Hashable, Sendable {
   }
 }
 
+/// Why a URL cannot be called.
+public enum ServerURLProblem: Hashable, Sendable, CustomStringConvertible {
+  /// The text is no URL.
+  case malformed
+  /// The scheme is missing, or is neither http nor https.
+  case scheme
+  /// The URL names no host.
+  case noHost
+  /// The URL holds a name or a password.
+  case credentials
+  /// The port is none of 1 to 65535.
+  case port(Int)
+
+  public var description: String {
+    switch self {
+    case .malformed: "it is no URL"
+    case .scheme: "it must begin with http:// or https://"
+    case .noHost: "it names no host"
+    case .credentials: "it holds a name or password; put a token into an environment variable"
+    case .port(let port): "there is no port \(port)"
+    }
+  }
+}
+
 /// What can go wrong with a reward model behind a server. No text shows the token.
 public enum RemoteRewardModelError: Error, Equatable, CustomStringConvertible {
-  /// The URL cannot be called.
-  case invalidURL(model: String, url: String, problem: String)
+  /// The URL cannot be called. `url` lacks name and password where they are what is wrong with it.
+  case invalidURL(model: String, url: String, ServerURLProblem)
   /// No address is known for the host.
   case unresolvedHost(RemoteEndpoint, host: String)
-  /// Settings that contradict each other.
-  case invalidConfiguration(model: String, problem: String)
+  /// Messages are to be sent to a server that takes texts.
+  case messagesNotTaken(model: String, dialect: ServerDialect)
   /// The environment variable is not set, or empty.
   case missingToken(variable: String)
   /// The token holds what no header may.
   case unusableToken(variable: String)
-  /// No connection, or one that broke off.
-  case connection(RemoteEndpoint, problem: String)
+  /// No connection, or one that broke off; `cause` is the network library's own text.
+  case connection(RemoteEndpoint, cause: String)
   case timeout(RemoteEndpoint, limit: Duration)
   case refused(RemoteEndpoint, ServerRefusal)
   /// The answer holds no score for each text.
-  case unusableAnswer(RemoteEndpoint, problem: String)
+  case unusableAnswer(RemoteEndpoint, ServerAnswerProblem)
   /// The server failed so often that it is not asked for a while.
   case circuitOpen(RemoteEndpoint, failures: Int, rest: Duration, last: String)
 
@@ -80,15 +104,15 @@ public enum RemoteRewardModelError: Error, Equatable, CustomStringConvertible {
       "reward model '\(model)': the URL '\(url)' cannot be used: \(problem)"
     case .unresolvedHost(let endpoint, let host):
       "\(endpoint): the host '\(host)' has no address; check its spelling and the network"
-    case .invalidConfiguration(let model, let problem):
-      "reward model '\(model)': \(problem)"
+    case .messagesNotTaken(let model, let dialect):
+      "reward model '\(model)': a \(dialect.rawValue) server takes texts, not messages; give a chat template"
     case .missingToken(let variable):
       "the environment variable \(variable) is not set or empty; put the server's token there"
     case .unusableToken(let variable):
       "the token in the environment variable \(variable) holds a space, a line feed or another character that no "
         + "header may hold; set it again"
-    case .connection(let endpoint, let problem):
-      "\(endpoint): no connection, or one that broke off (\(problem)); is the server running?"
+    case .connection(let endpoint, let cause):
+      "\(endpoint): no connection, or one that broke off (\(cause)); is the server running?"
     case .timeout(let endpoint, let limit):
       "\(endpoint): no answer within \(limit); raise the timeout or send fewer texts a call"
     case .refused(let endpoint, let refusal):

@@ -56,18 +56,18 @@ struct ServerConnection: Sendable {
       throw error
     } catch {
       try Task.checkCancellation()
-      throw RemoteRewardModelError.connection(url.endpoint, problem: excerpt("\(error)"))
+      throw RemoteRewardModelError.connection(url.endpoint, cause: excerpt("\(error)"))
     }
-    if bytes.count > Self.largestAnswer { throw unusable("it is larger than \(Self.largestAnswer >> 20) MiB") }
+    if bytes.count > Self.largestAnswer { throw unusable(.tooLarge(limitBytes: Self.largestAnswer)) }
     do {
       return try JSONDocument.read(bytes, file: "the answer")
     } catch {
-      throw unusable("\(error)")
+      throw unusable(.notJSON(explanation: "\(error)"))
     }
   }
 
-  func unusable(_ problem: String) -> RemoteRewardModelError {
-    .unusableAnswer(url.endpoint, problem: excerpt(problem))
+  func unusable(_ problem: ServerAnswerProblem) -> RemoteRewardModelError {
+    .unusableAnswer(url.endpoint, problem.quoting(excerpt))
   }
 
   /// The bytes of `body`; of a longer one than `limit`, more than `limit` and not all.

@@ -87,7 +87,7 @@ struct RequestForm: Sendable {
 
 /// Why an answer is no list of scores.
 struct UnusableAnswer: Error {
-  let problem: String
+  let problem: ServerAnswerProblem
 }
 
 extension ServerDialect {
@@ -99,7 +99,7 @@ extension ServerDialect {
     case .tei:
       return try list(answer, "the answer", count: count).map { item throws(UnusableAnswer) in
         guard case .array(let classes) = item, classes.count == 1 else {
-          throw UnusableAnswer(problem: "expected one class for each text, found \(item.summary)")
+          throw UnusableAnswer(problem: .mistyped(expected: .oneClass, found: item.summary))
         }
         return try score(try member("score", of: classes[0]))
       }
@@ -120,7 +120,7 @@ extension ServerDialect {
     for item in try list(try member("data", of: answer), "\"data\"", count: count) {
       let index = try member("index", of: item)
       guard case .integer(let index) = index, scores.indices.contains(index), scores[index] == nil else {
-        throw UnusableAnswer(problem: "\"index\" must name each of \(count) texts once, found \(index.summary)")
+        throw UnusableAnswer(problem: .index(found: index.summary, texts: count))
       }
       scores[index] = try score(try member(field, of: item))
     }
@@ -129,17 +129,17 @@ extension ServerDialect {
 
   private func list(_ value: JSONValue, _ name: String, count: Int) throws(UnusableAnswer) -> [JSONValue] {
     guard case .array(let items) = value else {
-      throw UnusableAnswer(problem: "expected \(name) to be a list, found \(value.summary)")
+      throw UnusableAnswer(problem: .mistyped(expected: .list(name: name), found: value.summary))
     }
     guard items.count == count else {
-      throw UnusableAnswer(problem: "\(name) holds \(items.count) scores for \(count) texts")
+      throw UnusableAnswer(problem: .scoreCount(list: name, found: items.count, texts: count))
     }
     return items
   }
 
   private func member(_ key: String, of value: JSONValue) throws(UnusableAnswer) -> JSONValue {
     guard case .object(let object) = value, let member = object[key] else {
-      throw UnusableAnswer(problem: "expected an object with \"\(key)\", found \(value.summary)")
+      throw UnusableAnswer(problem: .mistyped(expected: .object(key: key), found: value.summary))
     }
     return member
   }
@@ -149,7 +149,7 @@ extension ServerDialect {
   private func score(_ value: JSONValue) throws(UnusableAnswer) -> Double {
     if case .array(let values) = value, values.count == 1 { return try score(values[0]) }
     guard let score = value.double, score.isFinite else {
-      throw UnusableAnswer(problem: "expected one finite score a text, found \(value.summary)")
+      throw UnusableAnswer(problem: .mistyped(expected: .score, found: value.summary))
     }
     return score
   }

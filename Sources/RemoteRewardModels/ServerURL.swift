@@ -11,21 +11,20 @@ struct ServerURL: Sendable {
   ///
   /// - Throws: `RemoteRewardModelError.invalidURL`.
   init(_ url: String, model: String, dialect: ServerDialect) throws(RemoteRewardModelError) {
-    func invalid(_ problem: String, shown: String = url) -> RemoteRewardModelError {
-      .invalidURL(model: model, url: shown, problem: problem)
+    func invalid(_ problem: ServerURLProblem, shown: String = url) -> RemoteRewardModelError {
+      .invalidURL(model: model, url: shown, problem)
     }
-    guard var components = URLComponents(string: url) else { throw invalid("it is no URL") }
+    guard var components = URLComponents(string: url) else { throw invalid(.malformed) }
     guard let scheme = components.scheme?.lowercased(), ["http", "https"].contains(scheme) else {
-      throw invalid("it must begin with http:// or https://")
+      throw invalid(.scheme)
     }
-    guard let host = components.host, !host.isEmpty else { throw invalid("it names no host") }
+    guard let host = components.host, !host.isEmpty else { throw invalid(.noHost) }
     guard components.user == nil, components.password == nil else {
       components.user = nil
       components.password = nil
-      throw invalid(
-        "it holds a name or password; put a token into an environment variable", shown: components.string ?? "")
+      throw invalid(.credentials, shown: components.string ?? "")
     }
-    if let port = components.port, !(1...65535).contains(port) { throw invalid("there is no port \(port)") }
+    if let port = components.port, !(1...65535).contains(port) { throw invalid(.port(port)) }
     components.scheme = scheme
     components.fragment = nil
     if ["", "/"].contains(components.path) { components.path = dialect.defaultPath }

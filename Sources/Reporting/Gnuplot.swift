@@ -25,7 +25,7 @@ struct Gnuplot {
     do {
       try process.run()
     } catch {
-      throw .gnuplotNotStarted(path: program.path, problem: error.localizedDescription)
+      throw .gnuplotNotStarted(path: program.path, reason: error.localizedDescription)
     }
     // Read before waiting: a full pipe would hold gnuplot up for ever.
     let output = errors.fileHandleForReading.readDataToEndOfFile()

@@ -57,7 +57,7 @@ extension Plot {
     do {
       try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: false)
     } catch {
-      throw .plotNotWritten(path: scratch.path, problem: error.localizedDescription)
+      throw .plotNotWritten(path: scratch.path, reason: error.localizedDescription)
     }
     defer { try? FileManager.default.removeItem(at: scratch) }
     try program.run(script, in: scratch)
@@ -66,7 +66,7 @@ extension Plot {
       do {
         drawn = try AtomicFile.read(scratch.appendingPathComponent(image.lastPathComponent))
       } catch {
-        throw .plotNotWritten(path: image.path, problem: "gnuplot has not drawn it: \(error)")
+        throw .plotNotWritten(path: image.path, reason: "gnuplot has not drawn it: \(error)")
       }
       try write(Data(drawn), to: image)
     }
@@ -76,7 +76,7 @@ extension Plot {
     do {
       try AtomicFile.write(data, to: url)
     } catch {
-      throw .plotNotWritten(path: url.path, problem: "\(error)")
+      throw .plotNotWritten(path: url.path, reason: "\(error)")
     }
   }
 }

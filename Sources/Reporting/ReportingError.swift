@@ -1,7 +1,8 @@
 /// What can keep a run from being reported, or numbers from becoming a picture.
 public enum ReportingError: Error, Equatable, CustomStringConvertible {
   case runFolderExists(path: String)
-  case runFolderUnwritable(path: String, problem: String)
+  /// The folder of a run, or a file in it, cannot be written; `reason` is the text of the error that writing it threw.
+  case runFolderUnwritable(path: String, reason: String)
   /// A plot of no series.
   case nothingToDraw(plot: String)
   /// A series of no points.
@@ -12,10 +13,10 @@ public enum ReportingError: Error, Equatable, CustomStringConvertible {
   case negativeShare(series: String, index: Int, value: Double)
   /// The shares of one point do not sum to 1.
   case sharesDoNotSumToOne(plot: String, index: Int, sum: Double)
-  /// A plot's script or image cannot be written.
-  case plotNotWritten(path: String, problem: String)
-  /// gnuplot is there and cannot be started.
-  case gnuplotNotStarted(path: String, problem: String)
+  /// A plot's script or image cannot be written; `reason` is the text of the error that writing it threw.
+  case plotNotWritten(path: String, reason: String)
+  /// gnuplot is there and cannot be started; `reason` is the operating system's text.
+  case gnuplotNotStarted(path: String, reason: String)
   /// gnuplot ended with `status`; `output` is what it wrote to standard error.
   case gnuplotFailed(script: String, status: Int, output: String)
 
@@ -23,8 +24,8 @@ public enum ReportingError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .runFolderExists(let path):
       "\(path) exists already, and a run overwrites nothing; name another folder with --out, or remove it"
-    case .runFolderUnwritable(let path, let problem):
-      "\(path): the run folder cannot be written: \(problem)"
+    case .runFolderUnwritable(let path, let reason):
+      "\(path): the run folder cannot be written: \(reason)"
     case .nothingToDraw(let plot):
       "the plot '\(plot)' has no series; give it one or more"
     case .emptySeries(let name):
@@ -35,10 +36,10 @@ public enum ReportingError: Error, Equatable, CustomStringConvertible {
       "the share of '\(series)' at point \(index) is \(value); a share is 0 or more"
     case .sharesDoNotSumToOne(let plot, let index, let sum):
       "the shares of the plot '\(plot)' at point \(index) sum to \(sum); they must sum to 1"
-    case .plotNotWritten(let path, let problem):
-      "cannot write the plot file \(path): \(problem)"
-    case .gnuplotNotStarted(let path, let problem):
-      "cannot start \(path): \(problem)"
+    case .plotNotWritten(let path, let reason):
+      "cannot write the plot file \(path): \(reason)"
+    case .gnuplotNotStarted(let path, let reason):
+      "cannot start \(path): \(reason)"
     case .gnuplotFailed(let script, let status, let output):
       "gnuplot ended with status \(status) on \(script), which is kept: \(output)"
     }

@@ -24,7 +24,7 @@ public struct RunFolder: Sendable {
       events = try FileHandle(forWritingTo: eventsURL)
     } catch {
       try? FileManager.default.removeItem(at: url)
-      throw ReportingError.runFolderUnwritable(path: url.path, problem: Self.reason(error))
+      throw ReportingError.runFolderUnwritable(path: url.path, reason: Self.reason(error))
     }
     self.url = url
   }
@@ -37,7 +37,7 @@ public struct RunFolder: Sendable {
     do {
       try events.write(contentsOf: line)
     } catch {
-      throw ReportingError.runFolderUnwritable(path: url.path, problem: "events.jsonl: \(Self.reason(error))")
+      throw ReportingError.runFolderUnwritable(path: url.path, reason: "events.jsonl: \(Self.reason(error))")
     }
   }
 
@@ -62,7 +62,7 @@ public struct RunFolder: Sendable {
     do {
       try files.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     } catch {
-      throw .runFolderUnwritable(path: url.path, problem: reason(error))
+      throw .runFolderUnwritable(path: url.path, reason: reason(error))
     }
     do {
       // Of two runs that start at the same time, one gets the folder.
@@ -70,7 +70,7 @@ public struct RunFolder: Sendable {
     } catch CocoaError.fileWriteFileExists {
       throw .runFolderExists(path: url.path)
     } catch {
-      throw .runFolderUnwritable(path: url.path, problem: reason(error))
+      throw .runFolderUnwritable(path: url.path, reason: reason(error))
     }
   }
 

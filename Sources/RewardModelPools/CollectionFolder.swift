@@ -76,10 +76,10 @@ struct CollectionFolder: Sendable {
     do {
       dataset = try PreferenceDataset(folder: url)
     } catch {
-      throw PoolError.otherDataset(folder: url.path, difference: "\(error)")
+      throw PoolError.unreadableDataset(folder: url.path, cause: "\(error)")
     }
     if let difference = manifest.difference(from: CollectionManifest(dataset), namesOnly: true) {
-      throw PoolError.otherDataset(folder: url.path, difference: difference)
+      throw PoolError.otherDataset(folder: url.path, difference)
     }
     // A kill between the last two steps leaves it.
     if names.contains(journalName) { try AtomicFile.remove(journalFile(url)) }
@@ -93,7 +93,7 @@ struct CollectionFolder: Sendable {
         folder: url.path, journal: Self.journalName, manifest: Self.manifestName)
     }
     if let difference = manifest.difference(from: try CollectionManifest(contentsOf: file)) {
-      throw PoolError.otherRun(folder: url.path, difference: difference)
+      throw PoolError.otherRun(folder: url.path, difference)
     }
   }
 }

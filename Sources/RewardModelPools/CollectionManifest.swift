@@ -58,18 +58,14 @@ struct CollectionManifest: Sendable {
   /// How `old`, what a folder holds, differs from this; nil if it does not.
   ///
   /// - Parameter namesOnly: whether models of one name are taken for one model.
-  func difference(from old: CollectionManifest, namesOnly: Bool = false) -> String? {
-    if old.pairCount != pairCount { return "it has \(old.pairCount) pairs, not \(pairCount)" }
-    if old.fingerprint != fingerprint {
-      return "its \(pairCount) pairs have other texts, ids or labels, or another order"
-    }
-    if old.names != names {
-      return "its reward models are \(old.names.joined(separator: ", ")), not \(names.joined(separator: ", "))"
-    }
+  func difference(from old: CollectionManifest, namesOnly: Bool = false) -> CollectionDifference? {
+    if old.pairCount != pairCount { return .pairCount(found: old.pairCount, expected: pairCount) }
+    if old.fingerprint != fingerprint { return .pairs(count: pairCount) }
+    if old.names != names { return .rewardModels(found: old.names, expected: names) }
     guard !namesOnly else { return nil }
     for (name, (model, oldModel)) in zip(names, zip(models, old.models)) {
       for key in (model.members + oldModel.members).map(\.key) where model[key] != oldModel[key] {
-        return "the \(key) of its reward model '\(name)' is \(Self.text(oldModel[key])), not \(Self.text(model[key]))"
+        return .setting(key, rewardModel: name, found: oldModel[key]?.text(), expected: model[key]?.text())
       }
     }
     return nil
@@ -78,6 +74,4 @@ struct CollectionManifest: Sendable {
   private var names: [String] {
     models.map { if case .string(let name)? = $0["name"] { name } else { "" } }
   }
-
-  private static func text(_ value: JSONValue?) -> String { value?.text() ?? "not set" }
 }

@@ -109,12 +109,12 @@ private struct PoolEntryReader {
     switch kind {
     case .transformer:
       .transformer(
-        checkpoint: try existingFolder("path", with: ["config.json"], what: "is no checkpoint: it has no"),
+        checkpoint: try existingFolder("path", of: .checkpoint, with: ["config.json"]),
         format: try format(),
         precision: try record.optionalChoice("precision") ?? .float32, maxTokens: try record.count("max_tokens"))
     case .recorded:
       .recorded(
-        folder: try existingFolder("path", with: ["rms.json"], what: "is no dataset folder: it has no"),
+        folder: try existingFolder("path", of: .dataset, with: ["rms.json"]),
         rewardModel: try record.optionalText("reward_model") ?? name)
     case .vllmClassify, .vllmPooling, .tei, .openRLHF, .sglang:
       .server(
@@ -128,11 +128,7 @@ private struct PoolEntryReader {
     let text = try record.text("url")
     // An error shows what it found, and a password is not to be shown.
     if let parts = URLComponents(string: text), parts.user != nil || parts.password != nil {
-      throw PoolError.unusableModel(
-        place: record.place(of: "url") ?? record.place,
-        problem:
-          "the key 'url' holds a user or password; give the address without user and password, and a token by token_env"
-      )
+      throw PoolError.credentialsInURL(place: record.place(of: "url") ?? record.place)
     }
     guard let parts = URLComponents(string: text), let url = parts.url, let scheme = parts.scheme?.lowercased(),
       ["http", "https"].contains(scheme), parts.host?.isEmpty == false
@@ -165,7 +161,7 @@ private struct PoolEntryReader {
     default:
       return .chat(
         folder: try existingFolder(
-          "template", with: ["chat_template.jinja", "tokenizer_config.json"], what: "has no chat template:"))
+          "template", of: .chatTemplate, with: ["chat_template.jinja", "tokenizer_config.json"]))
     }
   }
 
@@ -196,15 +192,15 @@ private struct PoolEntryReader {
   }
 
   /// The folder that a key names, where it is one and has one of these files.
-  private func existingFolder(_ key: String, with names: [String], what: String) throws -> URL {
+  private func existingFolder(_ key: String, of content: FolderProblem.Content, with names: [String]) throws -> URL {
     let url = URL(fileURLWithPath: try record.text(key), relativeTo: folder).absoluteURL.standardizedFileURL
     func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
-    func failure(_ problem: String) -> PoolError {
-      .unusableFolder(place: record.place(of: key) ?? record.place, key: key, path: url.path, problem: problem)
+    func failure(_ problem: FolderProblem) -> PoolError {
+      .unusableFolder(place: record.place(of: key) ?? record.place, key: key, path: url.path, problem)
     }
-    guard exists(url) else { throw failure("does not exist; relative paths start at the pool file's folder") }
+    guard exists(url) else { throw failure(.missing) }
     guard names.contains(where: { exists(url.appendingPathComponent($0)) }) else {
-      throw failure("\(what) \(names.joined(separator: " or ")); give the folder that has it")
+      throw failure(.lacks(content, anyOf: names))
     }
     return url
   }

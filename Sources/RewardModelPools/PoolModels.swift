@@ -26,7 +26,7 @@ extension PoolEntry {
     } catch let error as PoolError {
       throw error
     } catch {
-      throw PoolError.unusableModel(place: place, problem: "\(error)")
+      throw PoolError.unusableModel(place: place, cause: "\(error)")
     }
   }
 

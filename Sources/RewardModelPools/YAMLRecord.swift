@@ -20,7 +20,7 @@ struct YAMLRecord {
     if bytes.starts(with: byteOrderMark) { bytes = bytes.dropFirst(byteOrderMark.count) }
     let file = FilePlace(file: url.path)
     guard let text = String(bytes: bytes, encoding: .utf8) else {
-      throw PoolError.invalidYAML(place: file, problem: "the bytes are not UTF-8; convert the file to UTF-8")
+      throw PoolError.invalidYAML(place: file, .notUTF8)
     }
     let node: Node?
     do {
@@ -39,7 +39,7 @@ struct YAMLRecord {
     self.place = place
     members = try mapping.map { key, value in
       guard let scalar = key.scalar else {
-        throw PoolError.invalidYAML(place: place, problem: "a key is \(key.summary); keys are words")
+        throw PoolError.invalidYAML(place: place, .keyNotAWord(found: key.summary))
       }
       return Member(key: scalar.string, line: scalar.mark?.line, value: value)
     }
@@ -164,17 +164,17 @@ extension Node {
 }
 
 extension PoolError {
-  /// What the YAML parser says, with its place.
+  /// What the YAML parser finds wrong, with its place.
   fileprivate init(_ error: YamlError, file: String) {
-    let (line, problem): (Int?, String) =
+    let (line, problem): (Int?, YAMLProblem) =
       switch error {
       case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
         .composer(let context, let problem, let mark, _):
-        (mark.line, (context.map { $0.text + ": " } ?? "") + problem)
+        (mark.line, .syntax(explanation: (context.map { $0.text + ": " } ?? "") + problem))
       case .duplicatedKeysInMapping(let duplicates, let context):
-        (context.mark.line, "a key is given twice: \(duplicates.sorted().joined(separator: ", "))")
-      default: (nil, error.description)
+        (context.mark.line, .repeatedKeys(duplicates.sorted()))
+      default: (nil, .syntax(explanation: error.description))
       }
-    self = .invalidYAML(place: FilePlace(file: file, line: line), problem: problem)
+    self = .invalidYAML(place: FilePlace(file: file, line: line), problem)
   }
 }

@@ -20,8 +20,10 @@ public enum RewardModelError: Error, Equatable, CustomStringConvertible {
   case tooFewTokens(model: String, limit: Int, least: Int)
   /// A dialogue of which the tokenizer makes nothing.
   case noTokens(model: String, pairID: String, side: ResponseSide)
-  /// Scores to standardise by are missing or not finite.
-  case unusableCalibration(arm: Int, problem: String)
+  /// An arm has no scores to standardise by.
+  case noCalibrationScores(arm: Int)
+  /// A score to standardise by is NaN or an infinity, as `value` says.
+  case calibrationNotFinite(arm: Int, value: String)
 
   public var description: String {
     switch self {
@@ -43,8 +45,10 @@ public enum RewardModelError: Error, Equatable, CustomStringConvertible {
       "reward model '\(model)' may read \(limit) tokens of a text; allow at least \(least)"
     case .noTokens(let model, let pairID, let side):
       "response \(side.rawValue) of pair '\(pairID)' has no tokens for reward model '\(model)'; is its text empty?"
-    case .unusableCalibration(let arm, let problem):
-      "the calibration scores of arm \(arm) cannot be used: \(problem)"
+    case .noCalibrationScores(let arm):
+      "the calibration scores of arm \(arm) cannot be used: there are none; pass at least one scored pair"
+    case .calibrationNotFinite(let arm, let value):
+      "the calibration scores of arm \(arm) cannot be used: \(value) is among them; a score must be finite"
     }
   }
 }

@@ -13,18 +13,15 @@ public struct ScoreStandardization: Hashable, Sendable, Codable {
   /// Mean and deviation of both responses' scores: `calibration[arm]` holds the pairs of one arm, as
   /// `PreferenceDataset.scores` does. O(arms x pairs).
   ///
-  /// - Throws: `RewardModelError.unusableCalibration` for an arm without scores, or with NaN or an infinity.
+  /// - Throws: `RewardModelError.noCalibrationScores` for an arm without scores; `RewardModelError.calibrationNotFinite` for one
+  ///   with NaN or an infinity among them.
   public init(calibration: [[ScorePair]]) throws(RewardModelError) {
     var means: [Double] = []
     var deviations: [Double] = []
     for (arm, pairs) in calibration.enumerated() {
-      if pairs.isEmpty {
-        throw .unusableCalibration(arm: arm, problem: "there are none; pass at least one scored pair")
-      }
+      if pairs.isEmpty { throw .noCalibrationScores(arm: arm) }
       let scores = pairs.flatMap { [$0.a, $0.b] }
-      if let bad = scores.first(where: { !$0.isFinite }) {
-        throw .unusableCalibration(arm: arm, problem: "\(bad) is among them; a score must be finite")
-      }
+      if let bad = scores.first(where: { !$0.isFinite }) { throw .calibrationNotFinite(arm: arm, value: "\(bad)") }
       let (mean, deviation) = Self.moments(scores)
       means.append(mean)
       deviations.append(deviation)

@@ -17,12 +17,12 @@ struct CheckpointIndex {
     for member in map.members {
       guard case .string(let file) = member.value else {
         throw StorageError.invalidCheckpoint(
-          path: url.path, problem: "tensor \"\(member.key)\" has \(member.value.summary) for its file, not a name")
+          path: url.path, reason: "tensor \"\(member.key)\" has \(member.value.summary) for its file, not a name")
       }
       guard Self.isPlainName(file) else {
         throw StorageError.invalidCheckpoint(
           path: url.path,
-          problem: "tensor \"\(member.key)\" is said to be in \"\(file)\"; a shard must be named by a plain file name, "
+          reason: "tensor \"\(member.key)\" is said to be in \"\(file)\"; a shard must be named by a plain file name, "
             + "without folders, in the folder of the index")
       }
       fileOfTensor[member.key] = file
@@ -65,8 +65,8 @@ struct CheckpointIndex {
     return shards
   }
 
-  private func invalid(_ problem: String) -> StorageError {
-    .invalidCheckpoint(path: url.path, problem: problem)
+  private func invalid(_ reason: String) -> StorageError {
+    .invalidCheckpoint(path: url.path, reason: reason)
   }
 
   /// Whether a name stays in the folder that it is added to.

@@ -62,13 +62,13 @@ public struct CheckpointTensors: Sendable {
       })
     else {
       return .invalidCheckpoint(
-        path: folder.path, problem: "there is neither \(name) nor \(name).index.json; choose the folder that has one")
+        path: folder.path, reason: "there is neither \(name) nor \(name).index.json; choose the folder that has one")
     }
     // The copies give tied weights, which share memory, a tensor each, as the format demands.
     let pattern = pickle.replacingOccurrences(of: ".index.json", with: "").dropLast(".bin".count) + "*.bin"
     return .invalidCheckpoint(
       path: folder.path,
-      problem: """
+      reason: """
         there is \(pickle) but no \(name); PyTorch's own format can run code and is not read. Convert it there by: \
         python3 -c "import glob, torch, safetensors.torch as s; s.save_file({k: v.clone().contiguous() \
         for f in sorted(glob.glob('\(pattern)')) \

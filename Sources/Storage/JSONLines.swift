@@ -74,6 +74,6 @@ extension StorageError {
       error.isEncoding
       ? .invalidUTF8(place: place)
       : .invalidJSON(
-        place: place, column: error.offset - lineStart + 1, field: error.field, problem: error.problem)
+        place: place, column: error.offset - lineStart + 1, field: error.field, reason: error.reason)
   }
 }

@@ -1,7 +1,8 @@
 /// Why and where bytes are not JSON.
 struct JSONSyntaxError: Error {
   let offset: Int
-  let problem: String
+  /// What the parser says of the bytes at the offset.
+  let reason: String
   /// The innermost member whose value was being read.
   var field: String?
   var isEncoding = false
@@ -70,7 +71,7 @@ struct JSONParser {
       // Strings are equal where they are canonically equivalent; keys, only where their bytes are.
       let mayRepeat = keys.map { $0.contains(key) } ?? object.members.contains { $0.key == key }
       guard !mayRepeat || !object.members.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }) else {
-        throw JSONSyntaxError(offset: keyOffset, problem: "the key \"\(key)\" is given twice", field: key)
+        throw JSONSyntaxError(offset: keyOffset, reason: "the key \"\(key)\" is given twice", field: key)
       }
       guard skip(UInt8(ascii: ":")) else { throw error("expected ':' after the key \"\(key)\"") }
       do {
@@ -244,7 +245,7 @@ struct JSONParser {
     let text = String(decoding: utf8, as: UTF8.self)
     // Decoding repairs what is invalid, so only valid bytes come back unchanged.
     guard isASCII || text.utf8.elementsEqual(utf8) else {
-      throw JSONSyntaxError(offset: offset, problem: "invalid UTF-8", isEncoding: true)
+      throw JSONSyntaxError(offset: offset, reason: "invalid UTF-8", isEncoding: true)
     }
     return text
   }
@@ -267,7 +268,7 @@ struct JSONParser {
     byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")
   }
 
-  private func error(_ problem: String) -> JSONSyntaxError {
-    JSONSyntaxError(offset: position, problem: problem)
+  private func error(_ reason: String) -> JSONSyntaxError {
+    JSONSyntaxError(offset: position, reason: reason)
   }
 }

@@ -125,7 +125,7 @@ public struct MappedTensor: Sendable {
     }
   }
 
-  private func unusable(_ problem: String) -> StorageError {
-    .unusableTensor(file: bytes.file.path, tensor: name, problem: problem)
+  private func unusable(_ reason: String) -> StorageError {
+    .unusableTensor(file: bytes.file.path, tensor: name, reason: reason)
   }
 }

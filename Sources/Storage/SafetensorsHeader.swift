@@ -18,7 +18,7 @@ struct SafetensorsHeader {
   ///   - name: what error texts call the file.
   /// - Throws: `StorageError.invalidSafetensors`.
   init(_ file: UnsafeRawBufferPointer, name: String) throws {
-    func invalid(_ problem: String) -> StorageError { .invalidSafetensors(name: name, problem: problem) }
+    func invalid(_ reason: String) -> StorageError { .invalidSafetensors(name: name, reason: reason) }
     guard file.count >= 8 else { throw invalid("\(file.count) bytes cannot hold the header's length") }
     let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(Safetensors.longestHeader) else {
@@ -34,7 +34,7 @@ struct SafetensorsHeader {
     do {
       parsed = try JSONParser.parse(bytes, in: 0..<bytes.count)
     } catch {
-      throw invalid("header byte \(error.offset): \(error.problem)")
+      throw invalid("header byte \(error.offset): \(error.reason)")
     }
     guard case .object(let header) = parsed else { throw invalid("the header is no object") }
 
@@ -62,7 +62,7 @@ struct SafetensorsHeader {
     do {
       entries = try Self.placed(claims, from: dataStart, dataCount: file.count - dataStart)
     } catch {
-      throw invalid(error.problem)
+      throw invalid(error.reason)
     }
   }
 
@@ -76,16 +76,16 @@ struct SafetensorsHeader {
     for claim in claims.sorted(by: Claim.precedes) {
       guard claim.begin == expected else {
         throw Misplacement(
-          problem: "tensor \"\(claim.name)\" begins at byte \(claim.begin) of the data instead of \(expected), so "
+          reason: "tensor \"\(claim.name)\" begins at byte \(claim.begin) of the data instead of \(expected), so "
             + "bytes are " + (claim.begin > expected ? "unused" : "shared"))
       }
       guard claim.end <= dataCount else {
         throw Misplacement(
-          problem: "tensor \"\(claim.name)\" ends at byte \(claim.end) of \(dataCount): the file is cut off")
+          reason: "tensor \"\(claim.name)\" ends at byte \(claim.end) of \(dataCount): the file is cut off")
       }
       guard claim.end >= claim.begin, claim.dtype.byteCount(claim.shape) == claim.end - claim.begin else {
         throw Misplacement(
-          problem: "tensor \"\(claim.name)\" has offsets \(claim.begin) to \(claim.end), which do not fit "
+          reason: "tensor \"\(claim.name)\" has offsets \(claim.begin) to \(claim.end), which do not fit "
             + "\(claim.dtype.rawValue) of shape \(claim.shape)")
       }
       expected = claim.end
@@ -95,13 +95,13 @@ struct SafetensorsHeader {
           range: dataStart + claim.begin..<dataStart + claim.end))
     }
     guard expected == dataCount else {
-      throw Misplacement(problem: "the tensors end at byte \(expected) of the data, but the file holds \(dataCount)")
+      throw Misplacement(reason: "the tensors end at byte \(expected) of the data, but the file holds \(dataCount)")
     }
     return entries
   }
 
   private struct Misplacement: Error {
-    let problem: String
+    let reason: String
   }
 }
 

@@ -24,7 +24,7 @@ public enum SafetensorsWriter {
     guard prelude.bytes.count <= 8 + Safetensors.longestHeader else {
       throw StorageError.invalidSafetensors(
         name: url.path,
-        problem: "its header would have \(prelude.bytes.count - 8) bytes; the limit is \(Safetensors.longestHeader)")
+        reason: "its header would have \(prelude.bytes.count - 8) bytes; the limit is \(Safetensors.longestHeader)")
     }
     try AtomicFile.write(to: url) { descriptor, path in
       try prelude.bytes.withUnsafeBytes { try FileSystem.write($0, to: descriptor, path) }
@@ -114,8 +114,8 @@ public enum SafetensorsWriter {
       buffer.removeAll(keepingCapacity: true)
     }
 
-    private func unusable(_ problem: String) -> StorageError {
-      .unusableTensor(file: file, tensor: tensor?.name ?? "", problem: problem)
+    private func unusable(_ reason: String) -> StorageError {
+      .unusableTensor(file: file, tensor: tensor?.name ?? "", reason: reason)
     }
   }
 }

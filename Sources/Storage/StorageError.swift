@@ -4,8 +4,8 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
   case system(action: String, path: String, reason: String)
   /// The target of a write exists and may not be replaced.
   case exists(path: String)
-  /// The bytes are not JSON.
-  case invalidJSON(place: FilePlace, column: Int, field: String?, problem: String)
+  /// The bytes are not JSON; `reason` is what the parser says of them.
+  case invalidJSON(place: FilePlace, column: Int, field: String?, reason: String)
   case invalidUTF8(place: FilePlace)
   /// A blank line with more lines after it.
   case blankLine(place: FilePlace)
@@ -14,13 +14,15 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
   case mistypedField(place: FilePlace, field: String, expected: String, found: String)
   /// A line or an item is not a JSON object.
   case notAnObject(place: FilePlace, found: String)
-  case invalidSafetensors(name: String, problem: String)
+  /// The bytes are no safetensors file; `reason` is what the reader of its header says of them.
+  case invalidSafetensors(name: String, reason: String)
   case missingTensor(name: String, tensor: String)
   case tensorType(expected: String, found: String)
-  /// A tensor of a file that is there but cannot be read, or be written, as asked.
-  case unusableTensor(file: String, tensor: String, problem: String)
-  /// The files of a checkpoint are missing or contradict each other.
-  case invalidCheckpoint(path: String, problem: String)
+  /// A tensor of a file that is there but cannot be read, or be written, as asked, for the `reason` that its reader or
+  /// writer gives.
+  case unusableTensor(file: String, tensor: String, reason: String)
+  /// The files of a checkpoint are missing or contradict each other; `reason` says which.
+  case invalidCheckpoint(path: String, reason: String)
 
   public var description: String {
     switch self {
@@ -28,8 +30,8 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
       "cannot \(action) \(path): \(reason)"
     case .exists(let path):
       "\(path) exists already; choose another name, or replace it (on the command line: --replace)"
-    case .invalidJSON(let place, let column, let field, let problem):
-      "\(place), column \(column)\(field.map { ", field \"\($0)\"" } ?? ""): \(problem)"
+    case .invalidJSON(let place, let column, let field, let reason):
+      "\(place), column \(column)\(field.map { ", field \"\($0)\"" } ?? ""): \(reason)"
     case .invalidUTF8(let place):
       "\(place): the bytes are not UTF-8; convert the file to UTF-8"
     case .blankLine(let place):
@@ -42,16 +44,16 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
       "\(place), field \"\(field)\": expected \(expected), found \(found)"
     case .notAnObject(let place, let found):
       "\(place): expected a JSON object {…}, found \(found)"
-    case .invalidSafetensors(let name, let problem):
-      "\(name) is not a valid safetensors file: \(problem)"
+    case .invalidSafetensors(let name, let reason):
+      "\(name) is not a valid safetensors file: \(reason)"
     case .missingTensor(let name, let tensor):
       "\(name) has no tensor \"\(tensor)\""
     case .tensorType(let expected, let found):
       "expected a tensor of \(expected), found one of \(found)"
-    case .unusableTensor(let file, let tensor, let problem):
-      "\(file), tensor \"\(tensor)\": \(problem)"
-    case .invalidCheckpoint(let path, let problem):
-      "\(path): \(problem)"
+    case .unusableTensor(let file, let tensor, let reason):
+      "\(file), tensor \"\(tensor)\": \(reason)"
+    case .invalidCheckpoint(let path, let reason):
+      "\(path): \(reason)"
     }
   }
 }

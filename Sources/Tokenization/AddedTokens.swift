@@ -84,7 +84,7 @@ struct AddedTokens: Sendable {
       guard isNew else {
         throw .invalid(
           file: readers.first?.file ?? "", path: "added_tokens",
-          problem:
+          reason:
             "\"\(String(decoding: token.content, as: UTF8.self))\" is empty, or another token's text, once it is "
             + "normalized")
       }

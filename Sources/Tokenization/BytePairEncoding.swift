@@ -91,13 +91,13 @@ struct BytePairEncoding: Sendable {
         if text.utf8.starts(with: "#version".utf8) { continue }
         let bytes = Array(text.utf8)
         guard let space = bytes.firstIndex(of: 0x20), !bytes[(space + 1)...].contains(0x20) else {
-          throw .invalid(file: reader.file, path: place, problem: "a merge is two tokens with one space between them")
+          throw .invalid(file: reader.file, path: place, reason: "a merge is two tokens with one space between them")
         }
         left = Array(bytes[..<space])
         right = Array(bytes[(space + 1)...])
       case .array(let pair):
         guard pair.count == 2, case .string(let first) = pair[0], case .string(let second) = pair[1] else {
-          throw .invalid(file: reader.file, path: place, problem: "a merge is a list of two tokens")
+          throw .invalid(file: reader.file, path: place, reason: "a merge is a list of two tokens")
         }
         left = Array(first.utf8)
         right = Array(second.utf8)
@@ -108,11 +108,11 @@ struct BytePairEncoding: Sendable {
         guard id < 0 else { return id }
         throw .invalid(
           file: reader.file, path: place,
-          problem: "the token \"\(String(decoding: token, as: UTF8.self))\" is not in model.vocab")
+          reason: "the token \"\(String(decoding: token, as: UTF8.self))\" is not in model.vocab")
       }
       let (leftID, rightID) = (try id(left), try id(right))
       guard right.count >= prefixLength else {
-        throw .invalid(file: reader.file, path: place, problem: "the second token lacks continuing_subword_prefix")
+        throw .invalid(file: reader.file, path: place, reason: "the second token lacks continuing_subword_prefix")
       }
       table.set(leftID, rightID, rank: rank, id: try id(left + right[prefixLength...]))
       rank += 1

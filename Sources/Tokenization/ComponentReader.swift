@@ -34,8 +34,8 @@ struct ComponentReader {
     .mistyped(file: file, path: path(of: key), expected: expected, found: object[key]?.summary ?? "nothing")
   }
 
-  func invalid(_ key: String, _ problem: String) -> TokenizationError {
-    .invalid(file: file, path: path(of: key), problem: problem)
+  func invalid(_ key: String, _ reason: String) -> TokenizationError {
+    .invalid(file: file, path: path(of: key), reason: reason)
   }
 
   func unsupported(_ key: String, _ supported: String) -> TokenizationError {

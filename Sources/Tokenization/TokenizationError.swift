@@ -6,12 +6,10 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   /// A key that must be there is not.
   case missing(file: String, path: String)
   case mistyped(file: String, path: String, expected: String, found: String)
-  /// A value that contradicts the format or another value.
-  case invalid(file: String, path: String, problem: String)
+  /// A value that contradicts the format or another value; `reason` is what the reader of the file says of it.
+  case invalid(file: String, path: String, reason: String)
   /// An id without a token.
   case unknownID(id: Int, vocabularySize: Int)
-  /// A chat template that cannot be rendered here, or messages that it refuses.
-  case chatTemplate(file: String, problem: String)
 
   public var description: String {
     switch self {
@@ -21,12 +19,10 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "\(file): \(path) is missing; is this a tokenizer.json of the tokenizers package?"
     case .mistyped(let file, let path, let expected, let found):
       "\(file): \(path): expected \(expected), found \(found)"
-    case .invalid(let file, let path, let problem):
-      "\(file): \(path): \(problem)"
+    case .invalid(let file, let path, let reason):
+      "\(file): \(path): \(reason)"
     case .unknownID(let id, let vocabularySize):
       "id \(id) has no token; the vocabulary has \(vocabularySize) tokens. Do model and tokenizer belong together?"
-    case .chatTemplate(let file, let problem):
-      "\(file): \(problem)"
     }
   }
 }

@@ -53,7 +53,7 @@ struct Vocabulary: Sendable {
     for (one, other) in zip(tokens, tokens.dropFirst()) where one.id == other.id {
       throw .invalid(
         file: file, path: path,
-        problem: "the id \(one.id) is given to \"\(text(one))\" and to \"\(text(other))\"; each token needs its own")
+        reason: "the id \(one.id) is given to \"\(text(one))\" and to \"\(text(other))\"; each token needs its own")
     }
     index()
   }

@@ -24,7 +24,7 @@ public struct ParameterFile: Sendable {
       let tensor = try file.tensor(name)
       guard tensor.dtype == .f32 else {
         throw StorageError.unusableTensor(
-          file: url.path, tensor: name, problem: "parameters are saved as F32, this is \(tensor.dtype.rawValue)")
+          file: url.path, tensor: name, reason: "parameters are saved as F32, this is \(tensor.dtype.rawValue)")
       }
       return Parameter(name: name, shape: tensor.shape, values: try tensor.floats())
     }

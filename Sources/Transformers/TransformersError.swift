@@ -13,7 +13,7 @@ public enum TransformersError: Error, Equatable, CustomStringConvertible {
   case sequenceTooLong(sequence: Int, tokens: Int, limit: Int, key: String)
   case vocabularyMismatch(tokenizer: Int, model: Int, folder: String)
   /// A tensor of an adapter that does not fit its settings or the base model.
-  case adapterTensor(folder: String, tensor: String, problem: String)
+  case adapterTensor(folder: String, tensor: String, AdapterTensorProblem)
 
   public var description: String {
     switch self {

@@ -89,8 +89,8 @@ struct Tokenize: ParsableCommand {
   private static func json(_ line: [UInt8], at place: FilePlace) throws -> JSONValue {
     do {
       return try JSONDocument.read(line, file: place.file)
-    } catch StorageError.invalidJSON(_, let column, let field, let problem) {
-      throw StorageError.invalidJSON(place: place, column: column, field: field, problem: problem)
+    } catch StorageError.invalidJSON(_, let column, let field, let reason) {
+      throw StorageError.invalidJSON(place: place, column: column, field: field, reason: reason)
     } catch StorageError.invalidUTF8 {
       throw StorageError.invalidUTF8(place: place)
     }

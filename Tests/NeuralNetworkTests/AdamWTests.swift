@@ -145,9 +145,7 @@ import Testing
     #expect(mixed == [alone[0], frozen, alone[1]] && alone != trained)
     #expect(optimizer.state == reference.state)
     let whole = AdamW(mixed, groups: groups).state
-    #expect(
-      throws: NeuralNetworkError.optimizerState(tensor: "exp_avg.backbone.weight", problem: "belongs to no parameter")
-    ) {
+    #expect(throws: NeuralNetworkError.optimizerState(tensor: "exp_avg.backbone.weight", .noParameter)) {
       try optimizer.restore(whole, stepCount: 1)
     }
   }
@@ -157,18 +155,19 @@ import Testing
     let groups = [ParameterGroup(name: "all", learningRate: 1, weightDecay: 0)]
     var optimizer = AdamW(parameters, groups: groups)
     let state = optimizer.state
-    func expectRefusal(_ state: [Parameter], _ tensor: String, _ problem: String) {
-      #expect(throws: NeuralNetworkError.optimizerState(tensor: tensor, problem: problem)) {
-        try optimizer.restore(state, stepCount: 7)
-      }
+    func expectRefusal(_ state: [Parameter], _ tensor: String, _ problem: OptimizerStateProblem, _ text: String) {
+      let error = #expect(throws: NeuralNetworkError.self) { try optimizer.restore(state, stepCount: 7) }
+      #expect(error == .optimizerState(tensor: tensor, problem))
+      #expect(error?.description.contains("\"\(tensor)\" \(text);") == true)
     }
-    expectRefusal([state[0]], "exp_avg_sq.w", "is missing")
-    expectRefusal(state + [state[1]], "exp_avg_sq.w", "is there twice")
+    expectRefusal([state[0]], "exp_avg_sq.w", .missing, "is missing")
+    expectRefusal(state + [state[1]], "exp_avg_sq.w", .duplicate, "is there twice")
     expectRefusal(
-      state + [Parameter(name: "exp_avg.v", shape: [0], values: [])], "exp_avg.v", "belongs to no parameter")
+      state + [Parameter(name: "exp_avg.v", shape: [0], values: [])], "exp_avg.v", .noParameter,
+      "belongs to no parameter")
     expectRefusal(
       [Parameter(name: "exp_avg.w", shape: [1, 2], values: [0, 0]), state[1]], "exp_avg.w",
-      "has shape [1, 2] instead of [2, 1]")
+      .shape(found: [1, 2], expected: [2, 1]), "has shape [1, 2] instead of [2, 1]")
     #expect(optimizer.stepCount == 0)
   }
 }

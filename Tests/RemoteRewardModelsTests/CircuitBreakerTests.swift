@@ -40,7 +40,7 @@ import Testing
 
   @Test func oneTrialRunsAtATime() async throws {
     let breaker = CircuitBreaker(CircuitBreakerConfiguration(failures: 1, rest: .zero), endpoint: endpoint)
-    let failure = RemoteRewardModelError.connection(endpoint, problem: "down")
+    let failure = RemoteRewardModelError.connection(endpoint, cause: "down")
     let early = try await breaker.admit()
     await breaker.failed(try await breaker.admit(), failure)
     await #expect(throws: RemoteRewardModelError.self) { try await breaker.check(early) }
@@ -58,7 +58,7 @@ import Testing
 
   @Test func aSuccessBetweenFailuresStartsTheCountAnew() async throws {
     let breaker = CircuitBreaker(CircuitBreakerConfiguration(failures: 2, rest: .seconds(600)), endpoint: endpoint)
-    let failure = RemoteRewardModelError.connection(endpoint, problem: "down")
+    let failure = RemoteRewardModelError.connection(endpoint, cause: "down")
     for _ in 0..<3 {
       await breaker.failed(try await breaker.admit(), failure)
       await breaker.succeeded()

@@ -88,13 +88,8 @@ private let tie = ScorePair(a: 3, b: 3)
     let broken = #expect(throws: RewardModelError.self) {
       try ScoreStandardization(calibration: [good, good, [ScorePair(a: 0, b: .nan)]])
     }
-    for (error, expected) in [(missing, 1), (broken, 2)] {
-      guard case .unusableCalibration(let arm, _) = error else {
-        Issue.record("not a calibration error: \(String(describing: error))")
-        continue
-      }
-      #expect(arm == expected)
-    }
+    #expect(missing == .noCalibrationScores(arm: 1))
+    #expect(broken == .calibrationNotFinite(arm: 2, value: "nan"))
   }
 }
 

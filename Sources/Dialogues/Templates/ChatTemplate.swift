@@ -95,7 +95,7 @@ public struct ChatTemplate: Sendable {
 /// Why a template cannot be read or run.
 public struct TemplateError: Error, Equatable {
   /// What is wrong, with the place in the template where that is known.
-  public let problem: String
+  public let reason: String
 
-  init(_ problem: String) { self.problem = problem }
+  init(_ reason: String) { self.reason = reason }
 }

@@ -54,9 +54,7 @@ public struct ContextTransform: Sendable, Hashable, Codable {
     let (n, dimension) = (contexts.rows, contexts.columns)
     try checkContexts(contexts, dimension: dimension)
     guard let components else { return FittedContextTransform(self, inputDimension: dimension, projection: nil) }
-    guard n > 0 else {
-      throw RoutingError.context(problem: "there are no contexts to fit a projection to; pass some pairs")
-    }
+    guard n > 0 else { throw RoutingError.context(.noContexts) }
 
     var mean = [Double](repeating: 0, count: dimension)
     for row in 0..<n {
@@ -70,10 +68,7 @@ public struct ContextTransform: Sendable, Hashable, Codable {
     let meanSquaredNorm = contexts.elements.reduce(0) { $0 + $1 * $1 } / Double(n)
     let rank = eigen.values.count { $0 > Self.rankTolerance * meanSquaredNorm }
     guard components <= rank else {
-      throw RoutingError.context(
-        problem:
-          "a projection to \(components) coordinates needs contexts that differ in as many directions, but the \(n) "
-          + "contexts differ in \(rank); ask for at most \(rank), or fit on more pairs")
+      throw RoutingError.context(.tooFewDirections(components: components, contexts: n, rank: rank))
     }
     let kept = (0..<components).map { dimension - 1 - $0 }
     let keptVariance = kept.reduce(0) { $0 + eigen.values[$1] }

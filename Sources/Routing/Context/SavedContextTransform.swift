@@ -30,17 +30,17 @@ extension FittedContextTransform {
   /// - Parameter path: where `saved` was read from, for errors.
   /// - Throws: `RoutingError.savedState` or `StorageError` where something is missing, of the wrong shape or not finite.
   public init(_ saved: Safetensors, path: String) throws {
-    func damaged(_ problem: String) -> RoutingError { .savedState(path: path, problem: problem) }
+    func damaged(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: path, problem) }
     guard let text = saved.metadata[Self.metadataKey],
       let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text.utf8))
-    else { throw damaged("it does not describe a context transform in its metadata '\(Self.metadataKey)'") }
+    else { throw damaged(.noContextTransform(key: Self.metadataKey)) }
     guard manifest.formatVersion == Self.formatVersion else {
-      throw damaged("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
+      throw damaged(.formatVersion(found: manifest.formatVersion, readable: Self.formatVersion))
     }
     let configuration = manifest.configuration
     guard manifest.inputDimension >= 0, configuration.components.map({ $0 > 0 }) ?? true,
       configuration.interceptVarianceScale.map({ $0 > 0 && $0.isFinite }) ?? true
-    else { throw damaged("its metadata '\(Self.metadataKey)' holds a size or variance that is not positive") }
+    else { throw damaged(.notPositive(key: Self.metadataKey)) }
 
     guard let components = configuration.components else {
       self.init(configuration, inputDimension: manifest.inputDimension, projection: nil)
@@ -48,9 +48,11 @@ extension FittedContextTransform {
     }
     func values(_ name: String, shape: [Int]) throws -> [Double] {
       let tensor = try saved.tensor(name, in: path)
-      guard tensor.shape == shape else { throw damaged("tensor '\(name)' has shape \(tensor.shape), not \(shape)") }
+      guard tensor.shape == shape else {
+        throw damaged(.tensorShape(tensor: name, found: tensor.shape, expected: shape))
+      }
       let values: [Double] = try tensor.values()
-      guard values.allSatisfy(\.isFinite) else { throw damaged("tensor '\(name)' holds NaN or an infinity") }
+      guard values.allSatisfy(\.isFinite) else { throw damaged(.notFinite(tensor: name)) }
       return values
     }
     let dimension = manifest.inputDimension

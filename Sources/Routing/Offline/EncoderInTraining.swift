@@ -34,10 +34,10 @@ public struct EncoderInTraining: Sendable {
   ) throws(RoutingError) {
     precondition(tokensAtATime > 0 && encodings.count.isMultiple(of: 2), "two dialogues a pair")
     guard model.isTrained.contains(true), let rate = training.encoderLearningRate else {
-      throw .training(problem: "nothing of the encoder is trained; use a frozen encoder then")
+      throw .training(.nothingTrained)
     }
     if let empty = encodings.firstIndex(where: \.ids.isEmpty) {
-      throw .context(problem: "dialogue \(empty) has no tokens; the tokenizer makes nothing of its text")
+      throw .context(.noTokens(dialogue: empty))
     }
     self.model = model
     self.tokensAtATime = tokensAtATime
@@ -185,8 +185,7 @@ public struct EncoderInTraining: Sendable {
     let values = Dictionary(parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let own = trainedParameters
     guard values.count == own.count, own.allSatisfy({ values[$0.name]?.shape == $0.shape }) else {
-      throw RoutingError.training(
-        problem: "the saved parameters are not those of this encoder; resume with the encoder that the run began with")
+      throw RoutingError.training(.otherEncoderParameters)
     }
     try optimizer.restore(state, stepCount: steps)
     model.update { parameters in

@@ -104,18 +104,13 @@ public struct TunedEncoder: Sendable {
   }
 
   private func transformer() throws -> TrainableTransformer {
-    guard !LoRAAdapter.exists(at: folder) else {
-      throw RoutingError.training(
-        problem: "\(folder.path) is a LoRA adapter, which cannot be tuned further; give the checkpoint that it is for")
-    }
+    guard !LoRAAdapter.exists(at: folder) else { throw RoutingError.training(.adapter(folder: folder.path)) }
     let settings = try TransformerConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
     switch tuning {
     case .lastLayers(let count) where count > settings.numHiddenLayers:
-      throw RoutingError.training(
-        problem: "--tune \(tuning): \(folder.path) has \(settings.numHiddenLayers) layers; name at most these, or full")
+      throw RoutingError.training(.tooManyLayers(tuning, folder: folder.path, layers: settings.numHiddenLayers))
     case .lowRank(let rank) where rank > settings.hiddenSize:
-      throw RoutingError.training(
-        problem: "--tune \(tuning): a rank is at most the hidden size, \(settings.hiddenSize) in \(folder.path)")
+      throw RoutingError.training(.rankTooHigh(tuning, folder: folder.path, hiddenSize: settings.hiddenSize))
     default: break
     }
     return switch tuning {

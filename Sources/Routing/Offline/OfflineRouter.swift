@@ -171,29 +171,28 @@ extension OfflineRouter {
   /// - Throws: `RoutingError.savedState` with what differs, `StorageError`.
   public init(folder: URL, rewardModels: [String]? = nil, encoder: String? = nil) throws {
     guard let location = Self.location(folder) else {
-      throw RoutingError.savedState(
-        path: folder.path, problem: "there is no offline router; name a folder that bayesrouter train has made")
+      throw RoutingError.savedState(path: folder.path, .noOfflineRouter)
     }
     let url = location.appendingPathComponent(Self.manifestName)
-    func mismatch(_ problem: String) -> RoutingError { .savedState(path: url.path, problem: problem) }
+    func mismatch(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: url.path, problem) }
     let manifest: Manifest
     do {
       manifest = try JSONDecoder().decode(Manifest.self, from: Data(try AtomicFile.read(url)))
     } catch let error as DecodingError {
-      throw mismatch("it is not the manifest of an offline router: \(error.explanation)")
+      throw mismatch(.notADescription(of: .offlineRouter, ManifestProblem(error)))
     }
     guard manifest.formatVersion == Self.formatVersion else {
-      throw mismatch("it has format \(manifest.formatVersion), and format \(Self.formatVersion) is what can be read")
+      throw mismatch(.formatVersion(found: manifest.formatVersion, readable: Self.formatVersion))
     }
     if let rewardModels { try checkRewardModels(manifest.rewardModels, expected: rewardModels, path: url.path) }
     if let encoder, manifest.encoder != encoder {
-      throw mismatch("its features come from encoder '\(manifest.encoder)', not '\(encoder)'")
+      throw mismatch(.otherEncoder(of: .features, found: manifest.encoder, expected: encoder))
     }
     let file = try SafetensorsFile(mapping: location.appendingPathComponent(Self.tensorsName))
     let network = try RouterNetwork<Float>.load(file).network
     guard network.featureCount == manifest.featureCount, network.dimension == manifest.dimension,
       network.armCount == manifest.rewardModels.count, Set(manifest.rewardModels).count == network.armCount
-    else { throw mismatch("its sizes are not those of \(Self.tensorsName); the folder is damaged") }
+    else { throw mismatch(.otherSizes(tensors: Self.tensorsName)) }
     self.init(
       network: network, rewardModels: manifest.rewardModels, encoder: manifest.encoder, training: manifest.training)
   }
@@ -209,7 +208,7 @@ extension OfflineRouter {
     let (network, ignored) = try RouterNetwork<Float>.load(SafetensorsFile(mapping: url))
     guard network.armCount == rewardModels.count else {
       throw RoutingError.savedState(
-        path: url.path, problem: "it routes \(network.armCount) reward models, not \(rewardModels.count)")
+        path: url.path, .rewardModelCount(found: network.armCount, expected: rewardModels.count))
     }
     return (
       OfflineRouter(network: network, rewardModels: rewardModels, encoder: encoder, training: nil), ignored
@@ -232,22 +231,20 @@ extension RouterNetwork<Float> {
     _ file: SafetensorsFile, prefix: String = ""
   ) throws -> (network: RouterNetwork<Float>, ignored: [String]) {
     let path = file.file.path
-    func damaged(_ problem: String) -> RoutingError { .savedState(path: path, problem: problem) }
+    func damaged(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: path, problem) }
     let weight = try file.tensor(prefix + "shared_mlp.0.weight")
     let vectors = try file.tensor(prefix + "bt_vectors")
     guard weight.shape.count == 2, vectors.shape.count == 2, (weight.shape + vectors.shape).allSatisfy({ $0 > 0 })
-    else {
-      throw damaged("'\(prefix)shared_mlp.0.weight' and '\(prefix)bt_vectors' are not matrices")
-    }
+    else { throw damaged(.notMatrices([weight.name, vectors.name])) }
     var network = RouterNetwork<Float>(features: weight.shape[1], dimension: weight.shape[0], arms: vectors.shape[0])
     var own: Set<String> = []
     for parameter in network.parameters {
       let tensor = try file.tensor(prefix + parameter.name)
       guard tensor.shape == parameter.shape else {
-        throw damaged("tensor '\(tensor.name)' has shape \(tensor.shape), not \(parameter.shape)")
+        throw damaged(.tensorShape(tensor: tensor.name, found: tensor.shape, expected: parameter.shape))
       }
       if let bad = try tensor.firstNonFinite() {
-        throw damaged("tensor '\(tensor.name)' is \(bad.value) at index \(bad.index)")
+        throw damaged(.notFiniteElement(tensor: tensor.name, index: bad.index, value: "\(bad.value)"))
       }
       network[keyPath: parameter.path] = try tensor.floats()
       own.insert(tensor.name)

@@ -25,26 +25,25 @@ public struct OfflineTraining: Sendable, Equatable, Codable {
 
   /// - Throws: `RoutingError.training`.
   public func validate() throws(RoutingError) {
-    func require(_ holds: Bool, _ problem: String) throws(RoutingError) {
-      if !holds { throw .training(problem: problem) }
+    func require(_ holds: Bool, _ problem: TrainingProblem) throws(RoutingError) {
+      if !holds { throw .training(problem) }
     }
     func isPositive(_ value: Double) -> Bool { value > 0 && value.isFinite }
     func isWeight(_ value: Double) -> Bool { value >= 0 && value.isFinite }
-    try require(epochs > 0 && batchSize > 0, "at least one epoch and one pair a batch are needed")
+    try require(epochs > 0 && batchSize > 0, .tooFew(epochs: epochs, batchSize: batchSize))
     try require(
-      epochs <= 1_000_000 && batchSize <= 1_000_000_000, "at most a million epochs, and a billion pairs a batch")
-    try require(dimension.map { $0 > 0 } ?? true, "a context has at least one coordinate")
-    try require(isPositive(learningRate), "the learning rate is \(learningRate); it is a positive number")
+      epochs <= 1_000_000 && batchSize <= 1_000_000_000, .tooMany(epochs: epochs, batchSize: batchSize))
+    if let dimension { try require(dimension > 0, .dimension(dimension)) }
+    try require(isPositive(learningRate), .learningRate(learningRate))
+    if let encoderLearningRate {
+      try require(isPositive(encoderLearningRate), .encoderLearningRate(encoderLearningRate))
+    }
     try require(
-      encoderLearningRate.map(isPositive) ?? true,
-      "the encoder's learning rate is \(encoderLearningRate ?? 0); it is a positive number, or train with a frozen encoder"
-    )
-    try require(
-      isWeight(weightDecay) && isWeight(clipNorm), "weight decay and clipping norm are finite numbers from 0 on")
+      isWeight(weightDecay) && isWeight(clipNorm), .decayOrClipping(weightDecay: weightDecay, clipNorm: clipNorm))
     try require(
       isWeight(loss.classificationWeight) && isWeight(loss.differenceWeight),
-      "the weights of the loss, lambda and mu, are finite numbers from 0 on")
-    try require((0..<1).contains(warmup), "the warm-up is a share of the steps in [0, 1), not \(warmup)")
-    try require(patience >= 0, "the patience is a number of epochs, 0 for no early stopping")
+      .lossWeights(lambda: loss.classificationWeight, mu: loss.differenceWeight))
+    try require((0..<1).contains(warmup), .warmup(warmup))
+    try require(patience >= 0, .patience(patience))
   }
 }

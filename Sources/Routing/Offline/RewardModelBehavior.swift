@@ -21,21 +21,11 @@ public struct RewardModelBehavior: Sendable, Equatable {
   /// - Throws: `RoutingError.training` for fewer than two reward models and where no pair has a label.
   public init(_ dataset: PreferenceDataset, pairs selection: [Int]? = nil) throws(RoutingError) {
     rewardModels = dataset.rewardModels.map(\.name)
-    guard rewardModels.count >= 2 else {
-      throw .training(
-        problem:
-          "there is nothing to route: the pool has one reward model, '\(rewardModels.first ?? "")'; name two "
-          + "or more")
-    }
+    guard rewardModels.count >= 2 else { throw .training(.oneRewardModel(name: rewardModels.first ?? "")) }
     let looked = selection?.sorted() ?? Array(dataset.pairs.indices)
     pairs = looked.filter { dataset.pairs[$0].label != nil }
     unlabelledCount = looked.count - pairs.count
-    guard !pairs.isEmpty else {
-      throw .training(
-        problem:
-          "none of the \(looked.count) pairs has a label; an offline router learns from pairs "
-          + "whose label is known")
-    }
+    guard !pairs.isEmpty else { throw .training(.noLabels(pairs: looked.count)) }
     ids = pairs.map { dataset.pairs[$0].id }
     identities = pairs.map { PairIdentity(dataset.pairs[$0]) }
     correctness = dataset.correctness.selecting(pairs: pairs)

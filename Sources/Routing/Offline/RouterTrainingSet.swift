@@ -75,12 +75,7 @@ public struct RouterTrainingSet: Sendable, Equatable {
     rewardModels = behavior.rewardModels
     let arms = rewardModels.indices
     let disagreement = behavior.correctness.disagreementSet
-    guard !disagreement.isEmpty else {
-      throw .training(
-        problem:
-          "the reward models agree on each of the \(behavior.pairs.count) labelled pairs: any of them is as good as "
-          + "another there, and a router has nothing to learn; use more pairs or other reward models")
-    }
+    guard !disagreement.isEmpty else { throw .training(.noDisagreement(labelledPairs: behavior.pairs.count)) }
     let kept = configuration.keepsDisagreementOnly ? disagreement : Array(behavior.pairs.indices)
     let all = kept.map { behavior.comparisons(at: $0) }
     var warnings: [String] = []

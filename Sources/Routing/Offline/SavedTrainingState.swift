@@ -56,11 +56,9 @@ extension OfflineTrainer {
   ) throws(RoutingError) {
     let differences = Set(settings.keys).union(saved.keys).sorted().filter { settings[$0] != saved[$0] }
     guard !differences.isEmpty else { return }
-    let list = differences.map { "\($0) was \(saved[$0] ?? "not set") and is \(settings[$0] ?? "not set")" }
     throw .savedState(
       path: url.path,
-      problem: "the run was started with other settings: \(list.joined(separator: "; ")); resume it with the old ones, "
-        + "or train anew into another folder")
+      .otherSettings(differences.map { SettingDifference(name: $0, saved: saved[$0], current: settings[$0]) }))
   }
 
   /// Takes up a folder that `save` wrote.
@@ -69,23 +67,23 @@ extension OfflineTrainer {
   /// - Throws: `RoutingError.savedState` with each setting that differs, or where the folder is damaged; `StorageError`.
   public mutating func resume(from folder: URL, settings: [String: String]) throws {
     let url = folder.appendingPathComponent(Self.manifestName)
-    func refused(_ problem: String) -> RoutingError { .savedState(path: url.path, problem: problem) }
+    func refused(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: url.path, problem) }
     let manifest: Manifest
     do {
       let bytes = Data(try AtomicFile.read(url))
       let version = try JSONDecoder().decode(Version.self, from: bytes).formatVersion
       guard version == Self.formatVersion else {
-        throw refused("it has format \(version), and format \(Self.formatVersion) is what can be read")
+        throw refused(.formatVersion(found: version, readable: Self.formatVersion))
       }
       manifest = try JSONDecoder().decode(Manifest.self, from: bytes)
     } catch let error as DecodingError {
-      throw refused("it is not the state of a training run: \(error.explanation)")
+      throw refused(.notADescription(of: .trainingRun, ManifestProblem(error)))
     }
     try Self.requireSame(settings, as: manifest.settings, in: url)
     guard (0...manifest.history.count).contains(manifest.bestEpoch),
       (0..<stepsPerEpoch).contains(manifest.progress.steps),
       manifest.steps == manifest.history.count * stepsPerEpoch + manifest.progress.steps
-    else { throw refused("its parts do not fit each other; the folder is damaged") }
+    else { throw refused(.contradictoryPosition) }
     do {
       let headsURL = folder.appendingPathComponent(Self.headsName)
       let file = try SafetensorsFile(mapping: headsURL)
@@ -94,7 +92,7 @@ extension OfflineTrainer {
       for (prefix, path) in [(Self.weights, \OfflineTrainingState.network), (Self.best, \.best)] {
         let network = try RouterNetwork<Float>.load(file, prefix: prefix).network
         guard network.arrays.map(\.shape) == state.network.arrays.map(\.shape) else {
-          throw refused("its weights have other sizes than this run's; the folder is damaged")
+          throw refused(.otherWeightSizes)
         }
         next[keyPath: path] = network
       }
@@ -108,7 +106,7 @@ extension OfflineTrainer {
       (next.history, next.progress) = (manifest.history, manifest.progress)
       state = next
     } catch let error as NeuralNetworkError {
-      throw refused("\(error)")
+      throw refused(.optimizer(error))
     }
     takePosition()
   }

@@ -43,23 +43,17 @@ public struct CostAwareRouter<Base: Router>: Router {
   public init(_ base: Base, prices: [Double], policy: CostPolicy) throws(RoutingError) {
     precondition(prices.count == base.armCount, "\(prices.count) prices for \(base.armCount) arms")
     if let bad = prices.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
-      throw .cost(problem: "the price of arm \(bad) is \(prices[bad]); a price is a finite number from 0 on")
+      throw .cost(.price(arm: bad, prices[bad]))
     }
     let cheapest = prices.min() ?? 0
-    guard let dearest = prices.max(), dearest > 0 else {
-      throw .cost(problem: "all prices are 0: there is no cost to be aware of")
-    }
+    guard let dearest = prices.max(), dearest > 0 else { throw .cost(.allFree) }
     switch policy {
     case .fixed(let kappa):
-      guard kappa.isFinite, kappa >= 0 else {
-        throw .cost(problem: "kappa is \(kappa); it is a finite number from 0 on")
-      }
+      guard kappa.isFinite, kappa >= 0 else { throw .cost(.kappa(kappa)) }
       self.kappa = kappa
     case .budget(let budget, let step):
-      guard budget.isFinite, budget >= cheapest else {
-        throw .cost(problem: "no choice keeps a budget of \(budget) a pair: the cheapest arm costs \(cheapest)")
-      }
-      guard step.isFinite, step > 0 else { throw .cost(problem: "the step is \(step); it is a positive number") }
+      guard budget.isFinite, budget >= cheapest else { throw .cost(.budget(budget, cheapest: cheapest)) }
+      guard step.isFinite, step > 0 else { throw .cost(.step(step)) }
       kappa = 0
     }
     self.base = base

@@ -37,8 +37,7 @@ public struct RouterState: Sendable {
   /// - Throws: `RoutingError.savedState` for an encoder of another name, `RoutingError.contextSize`.
   public func contextEncoder(_ encoder: any PairEncoder, path: String) throws(RoutingError) -> ContextEncoder {
     guard encoder.name == self.encoder else {
-      throw .savedState(
-        path: path, problem: "its contexts come from encoder '\(self.encoder)', not '\(encoder.name)'")
+      throw .savedState(path: path, .otherEncoder(of: .contexts, found: self.encoder, expected: encoder.name))
     }
     return try ContextEncoder(encoder, head: head)
   }
@@ -115,20 +114,16 @@ public struct RouterState: Sendable {
     do {
       head = try JSONDecoder().decode(Kind.self, from: bytes)
     } catch let error as DecodingError {
-      throw RoutingError.savedState(
-        path: url.path, problem: "it is not the manifest of a router: \(error.explanation)")
+      throw RoutingError.savedState(path: url.path, .notADescription(of: .router, ManifestProblem(error)))
     }
     guard head.formatVersion == Self.formatVersion else {
       throw RoutingError.savedState(
-        path: url.path,
-        problem: "it has format \(head.formatVersion), and format \(Self.formatVersion) is what can be read")
+        path: url.path, .formatVersion(found: head.formatVersion, readable: Self.formatVersion))
     }
     let kind = head.kind ?? ThompsonSamplingRouter.kind
     guard let type = savableRouters.first(where: { $0.kind == kind }) else {
       throw RoutingError.savedState(
-        path: url.path,
-        problem: "it is a router of kind '\(kind)'; known are \(savableRouters.map { $0.kind }.joined(separator: ", "))"
-      )
+        path: url.path, .unknownKind(found: kind, known: savableRouters.map { $0.kind }))
     }
     self = try Self.read(type, folder, manifest: bytes, rewardModels: rewardModels, encoder: encoder)
   }
@@ -137,29 +132,29 @@ public struct RouterState: Sendable {
     _ type: Router.Type, _ folder: URL, manifest bytes: Data, rewardModels: [String]?, encoder: String?
   ) throws -> RouterState {
     let manifestURL = folder.appendingPathComponent(manifestName)
-    func mismatch(_ problem: String) -> RoutingError { .savedState(path: manifestURL.path, problem: problem) }
+    func mismatch(_ problem: SavedStateProblem) -> RoutingError { .savedState(path: manifestURL.path, problem) }
     let manifest: Manifest<Router.Configuration>
     do {
       manifest = try JSONDecoder().decode(Manifest<Router.Configuration>.self, from: bytes)
     } catch let error as DecodingError {
-      throw mismatch("it is not the manifest of a router: \(error.explanation)")
+      throw mismatch(.notADescription(of: .router, ManifestProblem(error)))
     }
     let names = manifest.rewardModels
     if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
     let head = try head(folder, hasTransform: manifest.hasContextTransform)
     let own = head.encoderName(in: manifest.encoder)
     if let encoder, own != encoder {
-      throw mismatch("its contexts come from encoder '\(own)', not '\(encoder)'")
+      throw mismatch(.otherEncoder(of: .contexts, found: own, expected: encoder))
     }
     guard !names.isEmpty, Set(names).count == names.count, manifest.observationCounts.count == names.count,
       manifest.dimension > 0
-    else { throw mismatch("names, counts, dimension or configuration make no router; the file is damaged") }
+    else { throw mismatch(.noRouter) }
 
     let posteriorsURL = folder.appendingPathComponent(posteriorsName)
     let saved = try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path)
     let noiseVariance = Router.noiseVariance(manifest.configuration)
     guard noiseVariance > 0, noiseVariance.isFinite else {
-      throw mismatch("names, counts, dimension or configuration make no router; the file is damaged")
+      throw mismatch(.noRouter)
     }
     let arms = try names.enumerated().map { index, name in
       RouterArm(
@@ -169,10 +164,10 @@ public struct RouterState: Sendable {
           noiseVariance: noiseVariance, observationCount: manifest.observationCounts[index]))
     }
     if let size = head.outputDimension, size != manifest.dimension {
-      throw mismatch("it takes contexts of \(manifest.dimension), but its transform gives \(size)")
+      throw mismatch(.contextSize(router: manifest.dimension, transform: size))
     }
     guard let router = Router(arms: arms, configuration: manifest.configuration) else {
-      throw mismatch("names, counts, dimension or configuration make no router; the file is damaged")
+      throw mismatch(.noRouter)
     }
     return RouterState(
       router: router, normalizer: manifest.normalizer, generator: manifest.generator, encoder: own, head: head,
@@ -192,25 +187,7 @@ public struct RouterState: Sendable {
 
 /// - Throws: `RoutingError.savedState` where a saved state has other reward models than expected, or another order of them.
 func checkRewardModels(_ names: [String], expected: [String], path: String) throws(RoutingError) {
-  guard names != expected else { return }
-  let reordered = names.sorted() == expected.sorted()
-  throw .savedState(
-    path: path,
-    problem: (reordered ? "it has these reward models in another order: " : "it routes other reward models: ")
-      + "\(names.joined(separator: ", ")), not \(expected.joined(separator: ", "))")
-}
-
-extension DecodingError {
-  /// The field and what is wrong with it.
-  var explanation: String {
-    switch self {
-    case .keyNotFound(let key, _): "field '\(key.stringValue)' is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      "field '\(context.codingPath.map(\.stringValue).joined(separator: "."))': \(context.debugDescription)"
-    case .dataCorrupted(let context): context.debugDescription
-    @unknown default: "\(self)"
-    }
-  }
+  if names != expected { throw .savedState(path: path, .otherRewardModels(found: names, expected: expected)) }
 }
 
 extension LinearGaussianPosterior {
@@ -233,13 +210,12 @@ extension LinearGaussianPosterior {
     func values(_ name: String, _ shape: [Int?]) throws -> [Double] {
       let tensor = try saved.tensor(prefix + name, in: path)
       guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
-        let expected = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
         throw RoutingError.savedState(
-          path: path, problem: "tensor '\(prefix)\(name)' has shape \(tensor.shape), not [\(expected)]")
+          path: path, .tensorShape(tensor: prefix + name, found: tensor.shape, expected: shape))
       }
       let values: [Double] = try tensor.values()
       guard values.allSatisfy(\.isFinite) else {
-        throw RoutingError.savedState(path: path, problem: "tensor '\(prefix)\(name)' holds NaN or an infinity")
+        throw RoutingError.savedState(path: path, .notFinite(tensor: prefix + name))
       }
       return values
     }
@@ -249,9 +225,7 @@ extension LinearGaussianPosterior {
     let variance = try values("prior_variance", [dimension])
     let factor = try square("factor")
     guard observationCount >= 0, variance.allSatisfy({ $0 > 0 }), (0..<dimension).allSatisfy({ factor[$0, $0] > 0 })
-    else {
-      throw RoutingError.savedState(path: path, problem: "'\(prefix)…' is not a posterior; the file is damaged")
-    }
+    else { throw RoutingError.savedState(path: path, .notAPosterior(prefix: prefix)) }
     self.init(
       prior: GaussianPrior(mean: try values("prior_mean", [dimension]), variance: variance),
       noiseVariance: noiseVariance, factor: try Cholesky(upperFactor: factor),

@@ -21,12 +21,12 @@ public struct TrainingFolder: Sendable {
     let exists = files.fileExists(atPath: url.path)
     guard exists == resumes || (resumes && !exists) else { throw ReportingError.runFolderExists(path: url.path) }
     guard exists || !resumes else {
-      throw RoutingError.savedState(path: url.path, problem: "there is no run to resume; leave --resume away")
+      throw RoutingError.savedState(path: url.path, .noTrainingRun)
     }
     let stateURL = url.appendingPathComponent(Self.stateName)
     state = files.fileExists(atPath: stateURL.path) ? stateURL : nil
     guard let log = try Journal.lock(url.appendingPathComponent("log.jsonl")) else {
-      throw RoutingError.savedState(path: url.path, problem: "another process is training here")
+      throw RoutingError.savedState(path: url.path, .trainedElsewhere)
     }
     self.log = log
     _ = try log.recover()
@@ -37,8 +37,7 @@ public struct TrainingFolder: Sendable {
       let saved = try JSONDecoder().decode(SavedConfiguration.self, from: Data(try AtomicFile.read(configuration)))
       try OfflineTrainer.requireSame(settings, as: saved.settings, in: configuration)
     } catch is DecodingError {
-      throw RoutingError.savedState(
-        path: configuration.path, problem: "it names no settings of a training run; train anew into another folder")
+      throw RoutingError.savedState(path: configuration.path, .noTrainingSettings)
     }
   }
 

@@ -91,32 +91,30 @@ public struct LoRAAdapter: Sendable, Equatable {
       }
       return Parameter(name: name, shape: tensor.shape, values: try tensor.floats())
     }
-    func unusable(_ name: String, _ problem: String) -> TransformersError {
-      .adapterTensor(folder: folder.path, tensor: name, problem: problem)
+    func unusable(_ name: String, _ problem: AdapterTensorProblem) -> TransformersError {
+      .adapterTensor(folder: folder.path, tensor: name, problem)
     }
     var modules: [Module] = []
     var updates: [Parameter] = []
     var saved: [Parameter] = []
     for name in tensors.tensorNames {
-      guard name.hasPrefix(Self.prefix) else { throw unusable(name, "does not begin with \(Self.prefix)") }
+      guard name.hasPrefix(Self.prefix) else { throw unusable(name, .noPrefix(expected: Self.prefix)) }
       let key = String(name.dropFirst(Self.prefix.count))
       if key.hasSuffix(Self.suffixA) {
         let path = String(key.dropLast(Self.suffixA.count))
-        guard configuration.isTarget(path) else { throw unusable(name, "adapts none of target_modules") }
+        guard configuration.isTarget(path) else { throw unusable(name, .notATarget) }
         let rank = configuration.rank(of: path)
         let a = try read(name)
         let b = try read(Self.prefix + path + Self.suffixB)
         guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == rank, b.shape[1] == rank else {
-          throw unusable(name, "has shape \(a.shape), lora_B \(b.shape), but the settings give a rank of \(rank)")
+          throw unusable(name, .rank(a: a.shape, b: b.shape, expected: rank))
         }
         modules.append(Module(path: path, outputs: b.shape[0], inputs: a.shape[1]))
         updates += [a, b]
       } else if key.hasSuffix(Self.suffixB) {
         _ = try tensors.tensor(String(name.dropLast(Self.suffixB.count)) + Self.suffixA)
       } else {
-        guard configuration.isSaved(Self.module(key)) else {
-          throw unusable(name, "is neither lora_A nor lora_B, nor one of modules_to_save")
-        }
+        guard configuration.isSaved(Self.module(key)) else { throw unusable(name, .unknownPart) }
         saved.append(try read(name))
       }
     }
@@ -160,8 +158,7 @@ public struct LoRAAdapter: Sendable, Equatable {
       guard let index = Self.spellings(of: key).lazy.compactMap({ indices[$0] }).first else { return nil }
       guard base[index].shape == shape else {
         throw TransformersError.adapterTensor(
-          folder: folder, tensor: parameter.name,
-          problem: "is for a weight of shape \(shape), but the base model's is \(base[index].shape)")
+          folder: folder, tensor: parameter.name, .weightShape(adapter: shape, base: base[index].shape))
       }
       return index
     }
@@ -169,8 +166,7 @@ public struct LoRAAdapter: Sendable, Equatable {
       let shape = [module.outputs, module.inputs]
       guard let index = try target(module.path + ".weight", of: parameters[2 * i], shape) else {
         throw TransformersError.adapterTensor(
-          folder: folder, tensor: parameters[2 * i].name,
-          problem: "is for a weight that the base model lacks: \(module.path).weight")
+          folder: folder, tensor: parameters[2 * i].name, .noWeight(name: module.path + ".weight"))
       }
       var weight = Matrix(rows: shape[0], columns: shape[1], elements: base[index].values)
       update(i).merge(into: &weight)

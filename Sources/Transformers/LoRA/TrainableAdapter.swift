@@ -95,17 +95,15 @@ extension CheckpointLayout {
     }
     var left = Dictionary(uniqueKeysWithValues: modules.map { ($0.path, $0) })
     for (i, module) in adapter.modules.enumerated() {
-      func refuse(_ problem: String) -> TransformersError {
-        .adapterTensor(folder: folder, tensor: adapter.parameters[2 * i].name, problem: problem)
+      func refuse(_ problem: AdapterTensorProblem) -> TransformersError {
+        .adapterTensor(folder: folder, tensor: adapter.parameters[2 * i].name, problem)
       }
       guard let base = LoRAAdapter.spellings(of: module.path).lazy.compactMap({ left[$0] }).first else {
-        throw refuse("is for \(module.path), which is no linear map of the model's layers, or is adapted twice")
+        throw refuse(.noLinearMap(path: module.path))
       }
       left[base.path] = nil
       guard base.outputs == module.outputs, base.inputs == module.inputs else {
-        throw refuse(
-          "is for a weight of shape \([module.outputs, module.inputs]), but the base model's is "
-            + "\([base.outputs, base.inputs])")
+        throw refuse(.weightShape(adapter: [module.outputs, module.inputs], base: [base.outputs, base.inputs]))
       }
     }
   }
