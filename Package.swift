@@ -1,14 +1,14 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Pointers live in LinearAlgebra and the C target only. A manifest of tools version 6.1 cannot say
-// `.strictMemorySafety()`, and unsafe flags would bar the package from being depended on by version, so the test script
+// Pointers live in LinearAlgebra, in Storage (mapped files and the bytes of tensors) and in the C targets. A manifest of tools version
+// 6.1 cannot say `.strictMemorySafety()`, and unsafe flags would bar the package from being depended on by version, so the test script
 // alone turns the check on, as an error.
 let checkMemorySafety = Context.environment["BAYESIANROUTER_STRICT_MEMORY"] == "1"
 let pointerFree: [SwiftSetting] =
   checkMemorySafety ? [.unsafeFlags(["-strict-memory-safety", "-Werror", "StrictMemorySafety"])] : []
 
-/// A target above LinearAlgebra: no pointer may appear in it.
+/// A target in which no pointer may appear.
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: pointerFree)
 }

@@ -5,37 +5,71 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 status=0
 
-# check TARGET ALLOWED...: the modules of this package that TARGET may import.
-check() {
-  target=$1
-  shift
-  for module in COpenBLAS CKernels LinearAlgebra Storage NeuralNetwork Tokenization Transformers PreferenceData \
-    RewardModels RemoteRewardModels RewardModelPools Routing Alignment Reporting RouterKit; do
-    case " $* " in *" $module "*) continue ;; esac
-    if grep -rnE "^[^/]*import ([a-z]+ )?$module\$" "Sources/$target" --include='*.swift'; then
-      printf 'check-imports: %s may not import %s\n' "$target" "$module" >&2
-      status=1
-    fi
-  done
+# Every target, and the modules of this package that it may import. What a line names stands in lines above it.
+graph='
+COpenBLAS
+CKernels
+Randomness
+Storage
+LinearAlgebra       COpenBLAS CKernels
+NeuralNetwork       LinearAlgebra Randomness
+Tokenization        Storage
+Transformers        LinearAlgebra NeuralNetwork Randomness Storage
+PreferenceData      Storage
+Dialogues           LinearAlgebra PreferenceData Storage Tokenization Transformers
+Routing             Dialogues LinearAlgebra NeuralNetwork PreferenceData Randomness Storage Tokenization Transformers
+RewardModels        Dialogues LinearAlgebra PreferenceData Storage Tokenization Transformers
+RemoteRewardModels  Dialogues PreferenceData Randomness RewardModels Storage
+RewardModelPools    Dialogues LinearAlgebra PreferenceData RemoteRewardModels RewardModels Storage Transformers
+Alignment           LinearAlgebra PreferenceData Randomness RewardModels Routing
+Reporting           Storage
+Studies             Alignment Dialogues LinearAlgebra NeuralNetwork PreferenceData Randomness Reporting RewardModels Routing Storage Tokenization Transformers
+RouterKit           Alignment Dialogues LinearAlgebra NeuralNetwork PreferenceData Randomness Reporting RewardModels Routing Storage Studies Tokenization Transformers
+CommandSupport      RouterKit
+bayesrouter         CommandSupport RewardModelPools RouterKit
+router-bench        CommandSupport RouterKit
+'
+folder_of() {
+  case $1 in router-bench) echo Benchmarks/RouterBench ;; *) echo "Sources/$1" ;; esac
 }
 
-check LinearAlgebra COpenBLAS CKernels
-check Storage
-check PreferenceData Storage
-check Reporting LinearAlgebra Storage
-check RewardModels LinearAlgebra PreferenceData Storage Tokenization Transformers
-check RemoteRewardModels LinearAlgebra PreferenceData RewardModels Storage Tokenization
-check RewardModelPools LinearAlgebra PreferenceData RemoteRewardModels RewardModels Storage Tokenization Transformers
-check Tokenization Storage
-check NeuralNetwork LinearAlgebra
-check Transformers LinearAlgebra NeuralNetwork Storage
-check Routing LinearAlgebra NeuralNetwork PreferenceData Storage Tokenization Transformers
-check Alignment LinearAlgebra PreferenceData Reporting RewardModels Routing Transformers
-check bayesrouter RouterKit RewardModelPools
+fail() {
+  printf 'check-imports: %s\n' "$*" >&2
+  status=1
+}
+
+known=' '
+while read -r target allowed; do
+  [ -n "$target" ] || continue
+  folder=$(folder_of "$target")
+  [ -d "$folder" ] || fail "there is no $folder"
+  for module in $allowed; do
+    case $known in *" $module "*) ;; *) fail "$target may import $module, which does not stand above it" ;; esac
+  done
+  known="$known$target "
+  imported=$(grep -rhoE '^(@[a-z_]+ )?((public|internal|package|private) )?import ((struct|class|enum|protocol|func|var|let|typealias) )?[A-Za-z_]+' \
+    "$folder" --include='*.swift' | sed 's/.* //' | sort -u)
+  for module in $imported; do
+    [ -d "Sources/$module" ] || continue
+    case " $allowed " in
+    *" $module "*) ;;
+    *)
+      fail "$target may not import $module:"
+      grep -rnE "import .*\b$module\b" "$folder" --include='*.swift' >&2
+      ;;
+    esac
+  done
+done <<GRAPH
+$graph
+GRAPH
+
+# A target that nobody wrote down could import anything.
+for folder in Sources/*; do
+  case $known in *" $(basename "$folder") "*) ;; *) fail "$folder has no line in the graph" ;; esac
+done
 
 # The C modules stay behind LinearAlgebra, which must not pass them on.
 if grep -rnE '^(public |@_exported |package )?import (COpenBLAS|CKernels)' Sources/LinearAlgebra; then
-  printf 'check-imports: LinearAlgebra imports the C modules with `internal import` only\n' >&2
-  status=1
+  fail 'LinearAlgebra imports the C modules with `internal import` only'
 fi
 exit $status

@@ -12,7 +12,7 @@ let dataset =
   CommandLine.arguments.count > 1
   ? try PreferenceDataset(folder: URL(fileURLWithPath: CommandLine.arguments[1]))
   : SyntheticWorld(.init(pairs: 1000)).dataset(using: &worldGenerator)
-print("\(dataset.pairs.count) pairs, \(dataset.disagreementSet.count) on which the models disagree")
+print("\(dataset.pairs.count) pairs, \(dataset.correctness.disagreementSet.count) on which the models disagree")
 
 // A context for each pair: hashed n-grams, projected to eight whitened coordinates and an intercept.
 let encoded = HashedPairEncoder(dimension: 256).encode(dataset.pairs)
@@ -24,11 +24,12 @@ var router = ThompsonSamplingRouter(
   armNames: dataset.rewardModels.map(\.name),
   priors: dataset.rewardModels.map { _ in transform.prior(variance: 0.25) })
 var generator = PhiloxGenerator(seed: 1, stream: "notebook")
+let correctness = dataset.correctness
 var right = 0
 for pair in generator.permutation(dataset.pairs.count) {
   let context = Array(contexts.row(pair))
   let decision = try router.select(context: context, using: &generator)
-  let correct = dataset.isCorrect(arm: decision.arm, pair: pair)
+  let correct = correctness.isRight(arm: decision.arm, pair: pair)
   right += correct ? 1 : 0
   try router.observe(arm: decision.arm, context: context, reward: correct ? 1 : 0)
 }
