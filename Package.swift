@@ -125,8 +125,14 @@ let package = Package(
       "RoutingTests",
       ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),
-    tests("AlignmentTests", ["Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+    tests("AlignmentTests", ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "Randomness"]),
+    tests(
+      "StudiesTests",
+      [
+        "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing",
+        "Storage",
+      ]),
     tests(
       "TokenizationTests", ["Tokenization", "Storage", "PreferenceData"], resources: [.copy("Fixtures")]),
     tests("CommandLineTests", ["bayesrouter", "router-bench", "PreferenceData", "Storage"]),

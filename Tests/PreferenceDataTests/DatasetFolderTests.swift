@@ -47,7 +47,7 @@ import Testing
     #expect(dataset.scores[0] == [ScorePair(a: 1, b: -0.5), ScorePair(a: 0, b: 0), ScorePair(a: 7, b: 8)])
     #expect(dataset.scores[1] == [ScorePair(a: 1e-3, b: 2), ScorePair(a: 0, b: 1), ScorePair(a: 5, b: 6)])
     #expect(dataset.domains == ["math", "(none)"])
-    #expect(dataset.disagreementSet == [0, 1])
+    #expect(dataset.correctness.disagreementSet == [0, 1])
   }
 
   @Test func writingAndReadingGiveTheDatasetBack() throws {
@@ -277,11 +277,8 @@ import Testing
 
   @Test(.enabled(if: RealData.isPresent)) func judgeBenchHasItsPublishedAccuracies() throws {
     let dataset = try PreferenceDataset(folder: RealData.judgeBench)
-    #expect(dataset.pairs.count == 350 && dataset.disagreementSet.count == 187)
-    let correct = dataset.rewardModels.indices.map { arm in
-      dataset.pairs.indices.count { dataset.isCorrect(arm: arm, pair: $0) }
-    }
-    #expect(correct == [225, 222, 218, 208, 208])
+    #expect(dataset.pairs.count == 350 && dataset.correctness.disagreementSet.count == 187)
+    #expect(dataset.correctness.values.map { $0.reduce(0, +) } == [225, 222, 218, 208, 208])
     #expect(dataset.domains == ["knowledge", "math", "reasoning", "coding"])
   }
 }

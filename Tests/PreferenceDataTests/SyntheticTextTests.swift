@@ -61,8 +61,9 @@ import Testing
   }
 
   @Test func longPromptsAreHarder() {
+    let correctness = dataset.correctness
     let right = dataset.pairs.indices.map { pair in
-      Double(dataset.scores.indices.count { dataset.isCorrect(arm: $0, pair: pair) }) / 6
+      Double(correctness.rightCount(pair: pair)) / 6
     }
     func mean(_ pairs: [Int]) -> Double { pairs.reduce(0) { $0 + right[$1] } / Double(pairs.count) }
     let short = dataset.pairs.indices.filter { sentences(dataset.pairs[$0].prompt.text) == 2 }

@@ -18,7 +18,8 @@ import Testing
   }
 
   func accuracy(_ dataset: PreferenceDataset, arm: Int, pairs: [Int]) -> Double {
-    Double(pairs.count { dataset.isCorrect(arm: arm, pair: $0) }) / Double(pairs.count)
+    let correctness = dataset.correctness
+    return Double(pairs.count { correctness.isRight(arm: arm, pair: $0) }) / Double(pairs.count)
   }
 
   func pairs(_ dataset: PreferenceDataset, in domain: String) -> [Int] {
@@ -48,7 +49,7 @@ import Testing
     let (all, arms) = (Array(dataset.pairs.indices), 0..<rewardModels)
     let count = Double(all.count)
     let single = try #require(arms.map { accuracy(dataset, arm: $0, pairs: all) }.max())
-    let right = all.map { pair in arms.count { dataset.isCorrect(arm: $0, pair: pair) } }
+    let right = all.map(dataset.correctness.rightCount)
     let majority = right.map { 2 * $0 > rewardModels ? 1 : 2 * $0 == rewardModels ? 0.5 : 0 }.reduce(0, +) / count
     let oracle = Double(right.count { $0 > 0 }) / count
     let domainBest =

@@ -59,7 +59,8 @@ struct PlantedWorld {
 
   func accuracy(_ arms: [Int], over pairs: Range<Int>? = nil) -> Double {
     let pairs = pairs ?? dataset.pairs.indices
-    return Double(pairs.count { dataset.isCorrect(arm: arms[$0], pair: $0) }) / Double(pairs.count)
+    let correctness = dataset.correctness
+    return Double(pairs.count { correctness.isRight(arm: arms[$0], pair: $0) }) / Double(pairs.count)
   }
 
   func accuracy(arm: Int, over pairs: Range<Int>? = nil) -> Double {

@@ -4,6 +4,7 @@ import PreferenceData
 import Randomness
 import Reporting
 import Routing
+import Studies
 import Testing
 
 @Suite struct CrossValidationTests {
@@ -77,8 +78,8 @@ import Testing
     var generator = PhiloxGenerator(seed: 1, stream: "bootstrap")
     let report = CrossValidationReport(outcomes, dataset: validation.dataset, using: &generator)
     #expect(report.pairCounts == [60, 60, 60])
-    #expect(report.rows[0].differenceToBestSingle == 0)
-    let gain = try #require(report.rows[1].differenceToBestSingle)
+    #expect(report.rows[0].accuracy.toBestSingle?.value == 0)
+    let gain = try #require(report.rows[1].accuracy.toBestSingle?.value)
     let expected = try accuracy(outcomes, "default (nested)") - accuracy(outcomes, "best single (named by training)")
     #expect(abs(gain - expected) < 1e-12 && gain > 0.3)
     #expect(report.domains.count == 2 && report.rows.allSatisfy { $0.accuracyByDomain.count == 2 })
@@ -108,15 +109,15 @@ import Testing
     var generator = PhiloxGenerator(seed: 1, stream: "bootstrap")
     let report = CrossValidationReport(outcomes, dataset: validation.dataset, using: &generator)
     // Each model is right on half of the pairs, and where it is the other is not; 60 pairs, 2 models, 2 seeds.
-    #expect(report.rows[0].comparisonAccuracy == 0.5)
-    #expect(report.rows[0].classificationAccuracy == 0.5)
-    #expect(report.rows[0].expectedCalibrationError == 0.25)
-    let bin = try #require(report.rows[0].reliability?[7])
+    #expect(report.rows[0].quality?.comparisonAccuracy == 0.5)
+    #expect(report.rows[0].quality?.classificationAccuracy == 0.5)
+    #expect(report.rows[0].quality?.expectedCalibrationError == 0.25)
+    let bin = try #require(report.rows[0].quality?.reliability[7])
     #expect(bin.count == 240 && bin.meanProbability == 0.75 && bin.frequency == 0.5)
-    #expect(report.rows[1].reliability == nil && report.rows[1].isFitted)
+    #expect(report.rows[1].quality == nil && report.rows[1].isFitted)
     #expect(report.calibrationTable.csv.contains("silent,-,-,-"))
     // Where the other folds are right more often than half, this one is less often.
-    let single = try #require(report.rows[2].expectedCalibrationError)
+    let single = try #require(report.rows[2].quality?.expectedCalibrationError)
     #expect(single > 0 && single < 0.2)
     // Of the plots' lines the last is the diagonal.
     #expect(report.reliabilityPlot?.series.map(\.name) == ["speaks", BestSinglePolicy().name, "calibrated"])

@@ -1,5 +1,5 @@
 import Randomness
-import Reporting
+import Studies
 import Testing
 
 @Suite struct LineFitTests {

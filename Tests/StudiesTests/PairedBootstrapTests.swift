@@ -1,6 +1,6 @@
 import Foundation
 import Randomness
-import Reporting
+import Studies
 import Testing
 
 @Suite struct PairedBootstrapTests {

@@ -4,6 +4,7 @@ import LinearAlgebra
 import PreferenceData
 import RewardModels
 import Routing
+import Studies
 import Testing
 
 /// Two reward models, each right in one of two domains, over `count` pairs; contexts tell the domains apart.
@@ -38,30 +39,66 @@ func study(_ world: ReplayWorld, _ change: (inout ReplayConfiguration) -> Void =
 @Suite struct ReplayStudyTests {
   @Test func methodsWithoutLearningHaveTheirExactAccuracy() async throws {
     let study = try study(try twoDomainWorld(12))
-    #expect(try await study.run(.single(0)).accuracy == 0.5)
+    #expect(try await study.run(.single(0, of: study.dataset.rewardModels)).accuracy == 0.5)
     #expect(try await study.run(.random).accuracy == 0.5)
     #expect(try await study.run(.majority).accuracy == 0.5)
     #expect(try await study.run(.domainBest).accuracy == 1)
     #expect(try await study.run(.oracle).accuracy == 1)
   }
 
-  @Test(arguments: [ReplayMethod.single(1), .domainBest, .oracle, .linUCB, .epsilonGreedy, .thompson])
-  func oneReductionOfTheQuestionIsOneCall(method: ReplayMethod) async throws {
-    #expect(try await study(try twoDomainWorld(12)).run(method).callsPerPair == 1)
+  @Test(arguments: ["single", "domain-best", "oracle", "linucb", "epsilon-greedy", "thompson"])
+  func aMethodThatChoosesIsOneCall(name: String) async throws {
+    let study = try study(try twoDomainWorld(12))
+    for method in try #require(ReplayMethod.named(name, rewardModels: study.dataset.rewardModels)) {
+      #expect(try await study.run(method).callsPerPair == 1)
+    }
   }
 
-  @Test(arguments: [ReplayMethod.majority, .mean, .uncertainty])
-  func ensemblesAskEveryModel(method: ReplayMethod) async throws {
-    #expect(try await study(try twoDomainWorld(12)).run(method).callsPerPair == 2)
+  @Test(arguments: ["majority", "mean", "uncertainty"])
+  func ensemblesAskEveryModel(name: String) async throws {
+    let study = try study(try twoDomainWorld(12))
+    let method = try #require(ReplayMethod.named(name, rewardModels: study.dataset.rewardModels)?.first)
+    #expect(try await study.run(method).callsPerPair == 2)
+  }
+
+  /// Streams are keys of the draws: another name of a method must not change what a seed gives.
+  @Test func streamsStayWhatTheyWere() {
+    let methods: [(ReplayMethod, String)] = [
+      (.linUCB, "linucb"), (.epsilonGreedy, "epsilon-greedy"), (.thompson, "thompson"),
+      (.thompsonPrior, "thompson-prior"), (.thompsonEvidence, "thompson-laplace"),
+      (.costAware(.fixed(kappa: 0.1)), "thompson"), (.costAware(.budget(3)), "thompson"),
+    ]
+    for (method, stream) in methods { #expect(method.stream == stream) }
+  }
+
+  @Test func namesGiveTheirMethodsAndWhatTheyNeed() throws {
+    let models = ["a", "b"].map { RewardModelDescription(name: $0) }
+    #expect(ReplayMethod.named("single", rewardModels: models)?.map(\.name) == ["a", "b"])
+    #expect(ReplayMethod.named("thompson-laplace", rewardModels: models)?.map(\.name) == ["thompson-evidence"])
+    #expect(ReplayMethod.named("nothing", rewardModels: models) == nil && ReplayMethod.needs(of: "nothing") == nil)
+    #expect(ReplayMethod.needs(of: "thompson-evidence") == [.priorMeans, .posteriors])
+    #expect(ReplayMethod.needs(of: "thompson") == [])
+    let all = ReplayMethod.all(of: models)
+    #expect(all.count == ReplayMethod.names.count + 1 - 3 && all.allSatisfy { $0.needs == [] })
+  }
+
+  @Test func aMethodWithoutItsPriorIsRefused() async throws {
+    let study = try study(try twoDomainWorld(12))
+    await #expect(throws: StudyError.missingPrior(method: "offline-only")) { try await study.run(.offlineOnly) }
+    await #expect(throws: StudyError.missingPrior(method: "thompson-evidence")) {
+      try await study.run(.thompsonEvidence)
+    }
+    await #expect(throws: StudyError.missingPrices) { try await study.run(.costAware(.fixed(kappa: 1))) }
   }
 
   /// 400 pairs, where a right choice always pays and a wrong one never does: at most one in twenty is wrong after 100 pairs.
-  @Test(arguments: [ReplayMethod.thompson, .epsilonGreedy, .linUCB])
-  func banditsLearn(method: ReplayMethod) async throws {
-    let outcome = try await study(try twoDomainWorld(400)).run(method)
-    for trace in outcome.traces {
+  @Test(arguments: [("thompson", 0.95), ("epsilon-greedy", 0.9), ("linucb", 0.95)])
+  func banditsLearn(name: String, share: Double) async throws {
+    let study = try study(try twoDomainWorld(400))
+    let method = try #require(ReplayMethod.named(name, rewardModels: study.dataset.rewardModels)?.first)
+    for trace in try await study.run(method).traces {
       let late = trace.correctness.dropFirst(100)
-      #expect(late.reduce(0, +) / Double(late.count) > (method == .epsilonGreedy ? 0.9 : 0.95))
+      #expect(late.reduce(0, +) / Double(late.count) > share)
     }
   }
 
@@ -134,21 +171,21 @@ func study(_ world: ReplayWorld, _ change: (inout ReplayConfiguration) -> Void =
       ("reward", { $0.reward = .noisy(0.7) }), ("prior variance", { $0.priorVariance = 0 }),
       ("noise variance", { $0.router.noiseVariance = -1 }), ("epsilon", { $0.epsilon = 2 }),
       ("alpha", { $0.alpha = .nan }), ("discount", { $0.router.discount = 0 }),
-      ("normalizer", { $0.normalizer = .batch }),
     ]
     for (name, change) in wrong {
-      let error = #expect(throws: AlignmentError.self) {
+      let error = #expect(throws: StudyError.self) {
         var configuration = ReplayConfiguration()
         change(&configuration)
         try configuration.validate()
       }
-      guard case .setting(let found, _) = error else {
+      guard case .setting(let found, _, _) = error else {
         Issue.record("\(name): \(String(describing: error))")
         continue
       }
       #expect(found == name)
     }
-    #expect(throws: AlignmentError.noPairs(reason: "the dataset has no pair")) {
+    #expect(throws: StudyError.batchNormalizerOfOne) { try study(world) { $0.normalizer = .batch } }
+    #expect(throws: StudyError.noPairs) {
       try ReplayWorld(
         dataset: world.dataset.selecting(pairs: []), contexts: Matrix(rows: 0, columns: 2))
     }
