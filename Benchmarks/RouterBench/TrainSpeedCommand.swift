@@ -10,7 +10,9 @@ struct TrainSpeed: ParsableCommand {
     abstract: "Time steps of fine-tuning a transformer under router heads: seconds, tokens/s, GFLOP/s, memory.",
     discussion: """
       One step: the packed forward pass over both texts of each pair, pair features, the heads of four reward models, the \
-      backward pass, the norm of all gradients and its clipping, AdamW over all trained parameters, and the model packed anew. \
+      backward pass, the norm of all gradients and its clipping, AdamW over all trained parameters, a check that these are \
+      finite, and the model packed anew.
+
       Work BxL is B pairs of two texts of L tokens; with --prompt P the first P tokens of a pair's texts are the same, and go \
       through the model once, as in `bayesrouter train`. Tokens/s count the texts' tokens either way. Each step takes turns \
       with an sgemm of OpenBLAS, so that whatever else the machine does meets both; figures are medians after a warm-up. \

@@ -41,15 +41,15 @@ struct TrainingWork {
   var rows: [Int] { segments.map { batch.lastRow(of: $0) } }
 }
 
-/// A transformer with router heads in training: forward, backward, clipping and AdamW, each timed.
+/// A transformer with router heads in training, its steps timed by their parts.
 struct TrainingRun {
-  /// Seconds of one step.
+  /// The seconds of one step.
   struct Phases {
     var forward = 0.0
     /// Pair features and heads, both ways.
     var heads = 0.0
     var backward = 0.0
-    /// The gradients' norm, and AdamW.
+    /// The gradients' norm, AdamW, the check of what it left, and the gradients' return to 0.
     var optimizer = 0.0
     /// The model made anew of its parameters.
     var packing = 0.0
@@ -57,38 +57,27 @@ struct TrainingRun {
     var total: Double { forward + heads + backward + optimizer + packing }
   }
 
-  private(set) var transformer: TrainableTransformer
-  private var heads: RouterNetwork<Float>
+  private var optimizer: TransformerOptimizer<RouterNetwork<Float>>
   private let isCheckpointing: Bool
   private let threads: Int
-  private var optimizer: AdamW
-  private var headOptimizer: AdamW
-  private var gradients: [[Float]]
-  private var scratch = TrainingScratch()
-
-  private static let largestNorm = 1.0
 
   init(_ transformer: TrainableTransformer, arms: Int, isCheckpointing: Bool, threads: Int, seed: UInt64) {
-    self.transformer = transformer
     self.isCheckpointing = isCheckpointing
     self.threads = threads
     let size = transformer.configuration.hiddenSize
     var generator = PhiloxGenerator(seed: seed, stream: "router-heads")
-    heads = RouterNetwork(features: 2 * size, dimension: size, arms: arms, using: &generator)
-    optimizer = AdamW(
-      transformer.parameters, groups: [ParameterGroup(name: "backbone", learningRate: 1e-5, weightDecay: 0.01)],
-      isTrained: transformer.isTrained)
-    headOptimizer = AdamW(
-      heads.arrays, groups: [ParameterGroup(name: "heads", learningRate: 1e-3, weightDecay: 0.01)])
-    gradients = transformer.zeroGradients
+    optimizer = TransformerOptimizer(
+      transformer, group: ParameterGroup(name: "backbone", learningRate: 1e-5, weightDecay: 0.01),
+      heads: RouterNetwork(features: 2 * size, dimension: size, arms: arms, using: &generator),
+      headGroup: ParameterGroup(name: "heads", learningRate: 1e-3, weightDecay: 0.01), largestNorm: 1)
   }
 
-  /// Of the transformer, which has most.
-  var trainedParameters: Int {
-    zip(transformer.parameters, transformer.isTrained).reduce(0) { $0 + ($1.1 ? $1.0.values.count : 0) }
-  }
+  var transformer: TrainableTransformer { optimizer.transformer }
 
-  /// One step; returns the loss before it.
+  /// The number of the transformer's trained parameters, beside which the heads' are few.
+  var trainedParameters: Int { transformer.trainedParameters.reduce(0) { $0 + $1.values.count } }
+
+  /// Takes one step; returns the loss before it.
   mutating func step(_ work: TrainingWork) throws -> (loss: Double, norm: Double, phases: Phases) {
     var phases = Phases()
     let clock = ContinuousClock()
@@ -97,16 +86,17 @@ struct TrainingRun {
       defer { start = clock.now }
       return (clock.now - start).seconds
     }
-    let pass = try transformer.forwardPooled(
-      work.batch, segments: work.segments, isCheckpointing: isCheckpointing, workers: threads, scratch: &scratch)
+    let pass = try optimizer.forwardPooled(
+      work.batch, segments: work.segments, isCheckpointing: isCheckpointing, workers: threads)
     phases.forward = lap()
 
     let states = pass.vectors
     let features = PairFeatures.rows(states)
-    var headGradient = RouterNetwork<Float>(features: features.columns, dimension: heads.dimension, arms: work.arms)
-    let (loss, found) = heads.loss(
-      features: features, targets: work.targets, RouterLossConfiguration(), addingTo: &headGradient,
-      featureGradient: true)
+    let (loss, found) = optimizer.accumulate { heads, gradient in
+      heads.loss(
+        features: features, targets: work.targets, RouterLossConfiguration(), addingTo: &gradient,
+        featureGradient: true)
+    }
     guard let featureGradient = found else { preconditionFailure("the gradient by the features was asked for") }
     let stateGradient = Matrix(
       rows: (0..<work.targets.count).flatMap { pair in
@@ -116,22 +106,12 @@ struct TrainingRun {
       })
     phases.heads = lap()
 
-    clear(&gradients, threads: threads)
-    transformer.backward(stateGradient, pass, into: &gradients)
+    optimizer.backward(stateGradient, pass)
     phases.backward = lap()
 
-    let headGradients = headGradient.arrays.map(\.values)
-    let number = optimizer.stepCount + 1
-    let own = try gradientNorm(gradients, of: transformer.parameters, step: number, threads: threads)
-    let other = try gradientNorm(headGradients, of: heads.arrays, step: number, threads: threads)
-    let norm = (own * own + other * other).squareRoot()
-    let factor = clippingFactor(norm: norm, maximum: Self.largestNorm)
-    heads.update { headOptimizer.step(&$0, gradients: headGradients, gradientFactor: factor, threads: threads) }
-    transformer.update {
-      optimizer.step(&$0, gradients: gradients, gradientFactor: factor, threads: threads)
-      phases.optimizer = lap()
-    }
-    phases.packing = lap()
-    return (loss.total, norm, phases)
+    let report = try optimizer.step(threads: threads)
+    phases.packing = report.packingSeconds
+    phases.optimizer = lap() - report.packingSeconds
+    return (loss.total, report.gradientNorm, phases)
   }
 }

@@ -3,6 +3,7 @@ import LinearAlgebra
 import NeuralNetwork
 import Storage
 import Testing
+import Tokenization
 import Transformers
 
 @testable import Routing
@@ -13,77 +14,58 @@ import Transformers
   private struct Joint {
     let file: SafetensorsFile
     let targets: [RouterTarget]
-    let batch: TokenBatch
-    var encoder: TrainableTransformer
-    var heads: RouterNetwork<Float>
+    let texts: PairTexts
+    var optimizer: RouterOptimizer
 
     init(_ name: String) throws {
       let folder = try #require(Bundle.module.url(forResource: name, withExtension: nil, subdirectory: "Fixtures"))
       let tensors = try SafetensorsFile(mapping: folder.appendingPathComponent("joint.safetensors"))
       file = tensors
       targets = try loadFixture("offline_router", as: OfflineRouterFixture.self).routerTargets
-      batch = TokenBatch(
-        try (0..<2 * targets.count).map { try tensors.tensor("ids.\($0)").integers().map(Int32.init) })
-      encoder = try TrainableTransformer(folder: folder, trained: .all)
-      heads = RouterNetwork(features: 2 * encoder.configuration.hiddenSize, dimension: 7, arms: 4)
-      for (k, parameter) in heads.parameters.enumerated() {
-        for i in heads[keyPath: parameter.path].indices {
-          heads[keyPath: parameter.path][i] = Float(dyadic(stream: 8, k, i) / 2)
+      texts = try PairTexts(
+        (0..<2 * targets.count).map { index in
+          let ids = try tensors.tensor("ids.\(index)").integers().map(Int32.init)
+          return Encoding(ids: ids, typeIDs: [Int32](repeating: 0, count: ids.count))
+        })
+      let encoder = try TrainableTransformer(folder: folder, trained: .all)
+      var heads = RouterNetwork<Float>(features: 2 * encoder.configuration.hiddenSize, dimension: 7, arms: 4)
+      heads.update { arrays in
+        for k in arrays.indices {
+          for i in arrays[k].values.indices { arrays[k].values[i] = Float(dyadic(stream: 8, k, i) / 2) }
         }
       }
+      optimizer = RouterOptimizer(
+        encoder, group: ParameterGroup(name: "encoder", learningRate: 1e-3, weightDecay: 0.1), heads: heads,
+        headGroup: ParameterGroup(name: "heads", learningRate: 1e-2, weightDecay: 0.1))
     }
 
     /// The encoder's parameters, then the heads'.
-    var parameters: [Parameter] {
-      encoder.parameters
-        + heads.parameters.map { Parameter(name: $0.name, shape: $0.shape, values: heads[keyPath: $0.path]) }
-    }
+    var parameters: [Parameter] { optimizer.transformer.parameters + optimizer.heads.arrays }
 
-    /// L_bt + 0.5 L_cls of all pairs, and its gradients in the order of `parameters`.
-    func gradients(_ scratch: inout TrainingScratch) throws -> (loss: Double, gradients: [[Float]]) {
-      let pooled = try encoder.forwardPooled(batch, segments: Array(batch.segments.indices), scratch: &scratch)
-      let states = pooled.vectors
-      let features = targets.indices.map {
-        TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1))
-      }
-      var headGradient = RouterNetwork<Float>(features: 2 * states.columns, dimension: 7, arms: 4)
-      let (loss, featureGradient) = heads.loss(
-        features: Matrix(rows: features), targets: targets, RouterLossConfiguration(), addingTo: &headGradient,
-        featureGradient: true)
-      let slopes = try #require(featureGradient)
-      let stateGradients = targets.indices.flatMap { pair in
-        let (first, second) = TransformerPairEncoder.stateGradients(
-          states.row(2 * pair), states.row(2 * pair + 1), slopes.row(pair))
-        return [first, second]
-      }
-      var gradients = encoder.zeroGradients
-      encoder.backward(Matrix(rows: stateGradients), pooled, into: &gradients)
-      return (loss.total, gradients + headGradient.parameters.map { headGradient[keyPath: $0.path] })
-    }
+    /// The gradients so far, in the order of `parameters`.
+    var gradients: [[Float]] { optimizer.gradients + optimizer.headGradient.arrays.map(\.values) }
 
-    /// One step of encoder and heads.
-    mutating func step(_ optimizer: inout AdamW, _ gradients: [[Float]]) {
-      var all = parameters
-      let count = encoder.parameters.count
-      encoder.update { parameters in
-        optimizer.step(&all, gradients: gradients)
-        parameters = Array(all.prefix(count))
+    /// L_bt + 0.5 L_cls of all pairs, whose gradients the optimizer has then.
+    mutating func addGradients() throws -> Double {
+      let pass = try texts.forward(Array(targets.indices), &optimizer)
+      let (loss, slopes) = optimizer.accumulate { [targets] heads, gradient in
+        heads.loss(
+          features: pass.features, targets: targets, RouterLossConfiguration(), addingTo: &gradient,
+          featureGradient: true)
       }
-      for (place, parameter) in heads.parameters.enumerated() {
-        heads[keyPath: parameter.path] = all[count + place].values
-      }
+      texts.backward(try #require(slopes), pass, &optimizer)
+      return loss.total
     }
   }
 
   @Test(arguments: ["joint-llama", "joint-bert"])
   func gradientsOfEncoderAndHeadsMatchAutograd(name: String) throws {
-    let joint = try Joint(name)
-    var scratch = TrainingScratch()
-    let (loss, gradients) = try joint.gradients(&scratch)
+    var joint = try Joint(name)
+    let loss = try joint.addGradients()
     let expected = try joint.file.tensor("losses").floats()
     #expect(abs(loss - Double(expected[0])) <= 1e-5 * loss)
     var compared = 0
-    for (parameter, gradient) in zip(joint.parameters, gradients) {
+    for (parameter, gradient) in zip(joint.parameters, joint.gradients) {
       let values = try joint.file.tensor("grad." + parameter.name).floats()
       compared += 1
       // A key's bias shifts all scores of a query alike: the gradient is 0 but for roundings.
@@ -103,19 +85,12 @@ import Transformers
   @Test(arguments: ["joint-llama", "joint-bert"])
   func tenStepsFollowPyTorchsLosses(name: String) throws {
     var joint = try Joint(name)
-    let heads = Set(joint.heads.parameters.map(\.name))
-    let groups = [
-      ParameterGroup(name: "encoder", learningRate: 1e-3, weightDecay: 0.1),
-      ParameterGroup(name: "heads", learningRate: 1e-2, weightDecay: 0.1),
-    ]
-    var optimizer = AdamW(joint.parameters, groups: groups, group: { heads.contains($0.name) ? 1 : 0 })
     let expected = try joint.file.tensor("losses").floats().map(Double.init)
-    var scratch = TrainingScratch()
     for (step, expected) in expected.enumerated() {
-      let (loss, gradients) = try joint.gradients(&scratch)
+      let loss = try joint.addGradients()
       let error = abs(loss - expected) / expected
       #expect(error <= 1e-4, "step \(step): \(loss), not \(expected)")
-      joint.step(&optimizer, gradients)
+      try joint.optimizer.step()
     }
     #expect(expected.count == 10 && expected[9] < 0.85 * expected[0])
   }

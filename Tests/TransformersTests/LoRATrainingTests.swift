@@ -137,17 +137,19 @@ import Transformers
   private func trained(_ base: String) throws -> (model: TrainableTransformer, batch: TokenBatch, firstLoss: Double) {
     let type = try Parity.model(base, .none).configuration.modelType
     let settings = LoRAConfiguration(r: 2, loraAlpha: 4, targetModules: LoRAConfiguration.allLinearMaps(of: type))
-    var model = try TrainableTransformer(folder: folder(base), trained: .lowRank(settings), seed: 4)
+    let model = try TrainableTransformer(folder: folder(base), trained: .lowRank(settings), seed: 4)
     let batch = TokenBatch(try ParityTests.Reference(base).sequences)
-    var scratch = TrainingScratch()
-    let groups = [ParameterGroup(name: "adapter", learningRate: 0.01, weightDecay: 0.01)]
-    var optimizer = AdamW(model.parameters, groups: groups, isTrained: model.isTrained)
-    let first = try Parity.gradients(model, batch, scratch: &scratch)
+    var optimizer = TransformerOptimizer(
+      model, group: ParameterGroup(name: "adapter", learningRate: 0.01, weightDecay: 0.01))
+    var losses: [Double] = []
     for _ in 0..<5 {
-      let (_, gradients) = try Parity.gradients(model, batch, scratch: &scratch)
-      model.update { optimizer.step(&$0, gradients: gradients) }
+      let pass = try optimizer.forward(batch, workers: 2)
+      let (loss, gradient) = Parity.loss(pass.states.all.matrix)
+      losses.append(loss)
+      optimizer.backward(gradient.all, pass)
+      try optimizer.step()
     }
-    return (model, batch, first.loss)
+    return (optimizer.transformer, batch, losses[0])
   }
 
   @Test(arguments: adapters.values)

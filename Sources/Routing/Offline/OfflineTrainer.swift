@@ -1,11 +1,12 @@
 import LinearAlgebra
 import NeuralNetwork
 import Randomness
+import Transformers
 
 /// Trains an offline router's heads on pair features: of a frozen encoder, or of one that is trained along.
 ///
-/// A step is a batch's loss, its gradients, clipping by their norm over all tensors, and AdamW. Equal seeds, data and threads give
-/// equal bits, also where a run was saved and taken up again.
+/// A step is a batch's loss, its gradients, and what `TransformerOptimizer` makes of them. Equal seeds, data and threads
+/// give equal bits, also where a run was saved and taken up again.
 public struct OfflineTrainer: Sendable {
   public let training: OfflineTraining
   public let set: RouterTrainingSet
@@ -13,14 +14,20 @@ public struct OfflineTrainer: Sendable {
   public let behavior: RewardModelBehavior
   public let validation: RewardModelBehavior?
   public internal(set) var state: OfflineTrainingState
-  /// The encoder that is trained along; nil for frozen features.
-  public internal(set) var encoder: EncoderInTraining?
-  /// One row a pair of the dataset; without rows where the encoder is trained.
-  private let features: Matrix<Float>
+  /// The heads, and the encoder where it is trained along.
+  var optimizer: RouterOptimizer
+  private let inputs: Inputs
   private let ids: [Int: String]
-  private var gradient: RouterNetwork<Float>
   /// The samples of the epoch that runs, in its order.
   private var order: [Int]
+
+  /// What the heads learn from.
+  private enum Inputs: Sendable {
+    /// The features of a frozen encoder, one row a pair of the dataset.
+    case features(Matrix<Float>)
+    /// The texts of an encoder that is trained along.
+    case texts(PairTexts)
+  }
 
   /// - Parameters:
   ///   - behavior: of the training pairs, from which `set` was made; names pairs in errors.
@@ -35,7 +42,10 @@ public struct OfflineTrainer: Sendable {
       throw .notFinite(what: "the feature vector of pair \(bad / features.columns)", index: bad % features.columns)
     }
     try self.init(
-      training, set, behavior, features: features, encoder: nil, featureCount: features.columns, validation: validation)
+      training, set, behavior, .features(features), featureCount: features.columns, validation: validation
+    ) { heads, group, largestNorm in
+      RouterOptimizer(heads: heads, headGroup: group, largestNorm: largestNorm)
+    }
   }
 
   /// - Parameter encoder: trained with the heads, over the tokens of all pairs of the dataset; otherwise as above.
@@ -45,30 +55,45 @@ public struct OfflineTrainer: Sendable {
     validation: RewardModelBehavior? = nil
   ) throws(RoutingError) {
     try self.init(
-      training, set, behavior, features: Matrix(rows: 0, columns: encoder.featureCount), encoder: encoder,
-      featureCount: encoder.featureCount, validation: validation)
+      training, set, behavior, .texts(encoder.texts), featureCount: encoder.featureCount, validation: validation
+    ) { heads, group, largestNorm in
+      RouterOptimizer(
+        encoder.model, group: encoder.group, heads: heads, headGroup: group, largestNorm: largestNorm)
+    }
   }
 
   private init(
-    _ training: OfflineTraining, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior, features: Matrix<Float>,
-    encoder: EncoderInTraining?, featureCount: Int, validation: RewardModelBehavior?
+    _ training: OfflineTraining, _ set: RouterTrainingSet, _ behavior: RewardModelBehavior, _ inputs: Inputs,
+    featureCount: Int, validation: RewardModelBehavior?,
+    optimizer: (_ heads: RouterNetwork<Float>, ParameterGroup, _ largestNorm: Double?) -> RouterOptimizer
   ) throws(RoutingError) {
     try training.validate()
     self.training = training
     self.set = set
     self.behavior = behavior
     self.validation = validation
-    self.features = features
-    self.encoder = encoder
+    self.inputs = inputs
     ids = Dictionary(uniqueKeysWithValues: zip(behavior.pairs, behavior.ids))
     var generator = PhiloxGenerator(seed: training.seed, stream: "offline-router-weights")
     let network = RouterNetwork<Float>(
       features: featureCount, dimension: training.dimension ?? max(featureCount / 2, 1), arms: set.rewardModels.count,
       using: &generator)
-    state = OfflineTrainingState(network: network, training)
-    gradient = RouterNetwork(features: featureCount, dimension: network.dimension, arms: network.armCount)
+    state = OfflineTrainingState(best: network)
+    self.optimizer = optimizer(
+      network,
+      ParameterGroup(name: "heads", learningRate: training.learningRate, weightDecay: training.weightDecay),
+      training.clipNorm > 0 ? training.clipNorm : nil)
     order = Self.order(epoch: 0, samples: set.targets.count, seed: training.seed)
   }
+
+  /// The encoder that is trained along, as it is now; nil for frozen features.
+  public var encoder: EncoderInTraining? {
+    guard case .texts(let texts) = inputs else { return nil }
+    return EncoderInTraining(optimizer.transformer, group: optimizer.group, texts: texts)
+  }
+
+  /// The heads as they are now.
+  package var network: RouterNetwork<Float> { optimizer.heads }
 
   public var stepsPerEpoch: Int { (set.targets.count + training.batchSize - 1) / training.batchSize }
 
@@ -80,7 +105,7 @@ public struct OfflineTrainer: Sendable {
   /// The router of the best epoch so far, or of the last; of an encoder that is trained the last weights are those that go with it.
   public func router(best: Bool = true, encoder: String) -> OfflineRouter {
     OfflineRouter(
-      network: best ? state.best : state.network, rewardModels: set.rewardModels, encoder: encoder,
+      network: best ? state.best : network, rewardModels: set.rewardModels, encoder: encoder,
       training: .init(
         training: training, set: set.configuration, epoch: best ? state.bestEpoch : state.epoch,
         pairs: RouterPairs(training: behavior, validation: validation)))
@@ -100,78 +125,79 @@ public struct OfflineTrainer: Sendable {
   public mutating func step() throws -> StepReport {
     let begin = state.progress.steps * training.batchSize
     let batch = order[begin..<min(begin + training.batchSize, order.count)].map { set.targets[$0] }
-    // Whatever ends the step, the next one begins with empty gradients.
-    defer {
-      gradient.clear()
-      encoder?.clearGradients()
-    }
     let (loss, tokens) = try addGradients(of: batch)
-    let norm = try gradientNorm(of: batch)
     let total = training.epochs * stepsPerEpoch
     // The first step of a warm-up has rate 0: one step at least comes after it.
     let warmupSteps = min(Int((training.warmup * Double(total)).rounded()), total - 1)
     let schedule = LearningRateSchedule(training.schedule, warmupSteps: warmupSteps, totalSteps: total)
-    let rateFactor = schedule.factor(state.steps)
-    let factor = training.clipNorm > 0 ? clippingFactor(norm: norm, maximum: training.clipNorm) : 1
-    Self.step(
-      &state.optimizer, gradient.arrays.map(\.values), &state.network, rateFactor: rateFactor, gradientFactor: factor)
-    encoder?.step(rateFactor: rateFactor, gradientFactor: factor)
-    let weights = state.network.arrays + (encoder?.trainedParameters ?? [])
-    if let bad = weights.first(where: { !squareSum($0.values, threads: BLASRuntime.usableThreads).isFinite }) {
-      throw diverged("\(bad.name) after the step", batch)
-    }
-    let rate = training.learningRate * rateFactor
+    let step = try takeStep(rateFactor: schedule.factor(state.steps), batch)
+    state.steps = step.step
     state.progress.add(
-      loss, gradientNorm: norm, learningRate: rate, share: Double(batch.count) / Double(order.count))
+      loss, gradientNorm: step.gradientNorm, learningRate: step.headLearningRate,
+      share: Double(batch.count) / Double(order.count))
     let epoch = begin + batch.count == order.count ? try finishEpoch() : nil
     return StepReport(
-      step: state.steps, loss: loss, gradientNorm: norm, learningRate: rate, tokens: tokens, epoch: epoch)
+      step: step.step, loss: loss, gradientNorm: step.gradientNorm, learningRate: step.headLearningRate,
+      tokens: tokens, epoch: epoch)
   }
 
-  private static func step(
-    _ optimizer: inout AdamW, _ gradients: [[Float]], _ network: inout RouterNetwork<Float>, rateFactor: Double,
-    gradientFactor: Double
-  ) {
-    network.update {
-      optimizer.step(&$0, gradients: gradients, rateFactor: rateFactor, gradientFactor: gradientFactor)
-    }
-  }
-
-  /// The batch's loss; its gradients are in `gradient` and in the encoder's.
+  /// Returns the batch's loss. The optimizer has its gradients then, and none where this throws.
   private mutating func addGradients(of batch: [RouterTarget]) throws -> (loss: RouterLoss, tokens: Int) {
-    guard let passes = encoder?.passes(over: batch.map(\.pair)) else {
-      let features = features.selectingRows(batch.map(\.pair))
-      let loss = state.network.loss(features: features, targets: batch, training.loss, addingTo: &gradient).loss
-      guard loss.total.isFinite else { throw diverged("the loss", batch) }
-      return (loss, 0)
+    do {
+      switch inputs {
+      case .features(let features):
+        return (try addGradients(of: batch, features.selectingRows(batch.map(\.pair))), 0)
+      case .texts(let texts):
+        return try addGradients(of: batch, texts)
+      }
+    } catch {
+      optimizer.clearGradients()
+      throw error
     }
+  }
+
+  private mutating func addGradients(
+    of batch: [RouterTarget], _ features: Matrix<Float>
+  ) throws(RoutingError) -> RouterLoss {
+    let loss = optimizer.accumulate { network, gradient in
+      network.loss(features: features, targets: batch, training.loss, addingTo: &gradient).loss
+    }
+    guard loss.total.isFinite else { throw diverged("the loss", batch) }
+    return loss
+  }
+
+  private mutating func addGradients(
+    of batch: [RouterTarget], _ texts: PairTexts
+  ) throws -> (loss: RouterLoss, tokens: Int) {
     let scale = RouterLossScale(batch, training.loss)
     var loss = RouterLoss()
     var tokens = 0
-    for members in passes {
+    for members in texts.passes(over: batch.map(\.pair)) {
       let targets = members.map { batch[$0] }
-      guard let pass = try encoder?.forward(targets.map(\.pair)) else { break }
+      let pass = try texts.forward(targets.map(\.pair), &optimizer)
       tokens += pass.tokens
       guard pass.features.elements.allSatisfy(\.isFinite) else { throw diverged("the encoder's output", targets) }
-      let found = state.network.loss(
-        features: pass.features, targets: targets, training.loss, scale: scale, addingTo: &gradient,
-        featureGradient: true)
+      let found = optimizer.accumulate { network, gradient in
+        network.loss(
+          features: pass.features, targets: targets, training.loss, scale: scale, addingTo: &gradient,
+          featureGradient: true)
+      }
       guard found.loss.total.isFinite else { throw diverged("the loss", targets) }
       loss.add(found.loss)
-      if let gradient = found.dFeatures { encoder?.backward(gradient, pass) }
+      if let gradient = found.dFeatures { texts.backward(gradient, pass, &optimizer) }
     }
     return (loss, tokens)
   }
 
-  private func gradientNorm(of batch: [RouterTarget]) throws -> Double {
+  private mutating func takeStep(rateFactor: Double, _ batch: [RouterTarget]) throws -> OptimizerStepReport {
     do throws(NeuralNetworkError) {
-      let own = try NeuralNetwork.gradientNorm(
-        gradient.arrays.map(\.values), of: state.network.arrays, step: state.steps + 1)
-      let other = try encoder?.gradientNorm(step: state.steps + 1) ?? 0
-      return (own * own + other * other).squareRoot()
+      return try optimizer.step(rateFactor: rateFactor)
     } catch {
-      guard case .notFiniteGradient(let tensor, _, _, _, _) = error else { throw error }
-      throw diverged("the gradient of \(tensor)", batch)
+      switch error {
+      case .notFiniteGradient(let tensor, _, _, _, _): throw diverged("the gradient of \(tensor)", batch)
+      case .notFiniteParameter(let tensor, _, _, _, _): throw diverged("\(tensor) after the step", batch)
+      case .optimizerState, .savedParameters: throw error
+      }
     }
   }
 
@@ -188,7 +214,7 @@ public struct OfflineTrainer: Sendable {
       epoch: state.epoch + 1, loss: progress.loss, gradientNorm: progress.gradientNorm,
       learningRate: progress.learningRate, accuracy: accuracy)
     if state.bestEpoch == 0 || accuracy > state.bestAccuracy {
-      (state.best, state.bestEpoch, state.bestAccuracy) = (state.network, report.epoch, accuracy)
+      (state.best, state.bestEpoch, state.bestAccuracy) = (network, report.epoch, accuracy)
     }
     state.history.append(report)
     state.progress = EpochProgress()
@@ -207,10 +233,14 @@ public struct OfflineTrainer: Sendable {
   }
 
   /// The share of validation pairs, else of training pairs, whose best-scored model is right.
-  private mutating func validationAccuracy() throws -> Double {
+  private func validationAccuracy() throws -> Double {
     let judged = validation ?? behavior
-    let inputs = try encoder?.features(of: judged.pairs) ?? features.selectingRows(judged.pairs)
-    let scores = state.network.scores(contexts: state.network.encoder.forward(inputs).contexts).comparison
+    let features =
+      switch inputs {
+      case .features(let features): features.selectingRows(judged.pairs)
+      case .texts(let texts): try texts.features(of: judged.pairs, optimizer.transformer.model)
+      }
+    let scores = network.scores(contexts: network.encoder.forward(features).contexts).comparison
     let right = judged.pairs.indices.count { judged.correctness.isRight(arm: scores.row($0).firstHighest, pair: $0) }
     return Double(right) / Double(judged.pairs.count)
   }

@@ -1,5 +1,5 @@
-import LinearAlgebra
 import NeuralNetwork
+import Transformers
 
 /// What one epoch was like.
 public struct EpochReport: Sendable, Equatable, Codable {
@@ -46,13 +46,13 @@ struct EpochProgress: Sendable, Equatable, Codable {
   }
 }
 
-/// Everything of the heads that decides how a training run goes on: weights, moments, position, best weights so far.
+/// How far a training run is, and the best weights so far. With the weights and moments that `OfflineTrainer` has beside
+/// it, this decides how the run goes on.
 ///
 /// The order of an epoch is drawn from (seed, epoch) alone, so that no generator's state is needed beside the position.
 public struct OfflineTrainingState: Sendable, Equatable {
-  package internal(set) var network: RouterNetwork<Float>
-  /// Its count of steps is that of the run.
-  var optimizer: AdamW
+  /// The number of optimizer steps done.
+  public internal(set) var steps = 0
   package internal(set) var best: RouterNetwork<Float>
   /// The epoch of `best`; 0 before the first.
   public internal(set) var bestEpoch = 0
@@ -62,19 +62,11 @@ public struct OfflineTrainingState: Sendable, Equatable {
   var progress = EpochProgress()
 
   public var epoch: Int { history.count }
-  /// Optimiser steps done.
-  public var steps: Int { optimizer.stepCount }
 
-  init(network: RouterNetwork<Float>, _ training: OfflineTraining) {
-    self.network = network
-    best = network
-    optimizer = AdamW(
-      network.arrays,
-      groups: [.init(name: "heads", learningRate: training.learningRate, weightDecay: training.weightDecay)])
-  }
+  init(best: RouterNetwork<Float>) { self.best = best }
 }
 
-extension RouterNetwork<Float> {
+extension RouterNetwork: TrainableHeads where Scalar == Float {
   /// All tensors as the optimizer and files take them. Nothing is copied.
   package var arrays: [NeuralNetwork.Parameter] {
     parameters.map { .init(name: $0.name, shape: $0.shape, values: self[keyPath: $0.path]) }
@@ -88,11 +80,5 @@ extension RouterNetwork<Float> {
     for parameter in own { self[keyPath: parameter.path] = [] }
     body(&arrays)
     for (parameter, array) in zip(own, arrays) { self[keyPath: parameter.path] = array.values }
-  }
-
-  mutating func clear() {
-    update { arrays in
-      for i in arrays.indices { LinearAlgebra.clear(&arrays[i].values, threads: BLASRuntime.usableThreads) }
-    }
   }
 }

@@ -23,7 +23,6 @@ extension OfflineTrainer {
   private static let encoderName = "encoder.safetensors"
   private static let weights = "weights."
   private static let best = "best."
-  private static let optimizer = "optimizer."
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
@@ -34,14 +33,11 @@ extension OfflineTrainer {
       Manifest(
         formatVersion: Self.formatVersion, settings: settings, steps: state.steps, bestEpoch: state.bestEpoch,
         bestAccuracy: state.bestAccuracy, history: state.history, progress: state.progress))
-    let heads =
-      state.network.arrays.named(Self.weights) + state.best.arrays.named(Self.best)
-      + state.optimizer.state.named(Self.optimizer)
+    let heads = optimizer.savedHeads.arrays + state.best.arrays.named(Self.best)
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
       try ParameterFile(heads).write(to: temporary.appendingPathComponent(Self.headsName))
-      if let saved = self.encoder?.saved {
-        try ParameterFile(saved.parameters.named(Self.weights) + saved.optimizer.named(Self.optimizer))
-          .write(to: temporary.appendingPathComponent(Self.encoderName))
+      if let encoder = optimizer.savedTransformer {
+        try ParameterFile(encoder.arrays).write(to: temporary.appendingPathComponent(Self.encoderName))
       }
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))
     }
@@ -87,24 +83,28 @@ extension OfflineTrainer {
     do {
       let headsURL = folder.appendingPathComponent(Self.headsName)
       let file = try SafetensorsFile(mapping: headsURL)
-      let heads = try ParameterFile(contentsOf: headsURL)
-      var next = state
-      for (prefix, path) in [(Self.weights, \OfflineTrainingState.network), (Self.best, \.best)] {
+      func heads(_ prefix: String) throws -> RouterNetwork<Float> {
         let network = try RouterNetwork<Float>.load(file, prefix: prefix).network
-        guard network.arrays.map(\.shape) == state.network.arrays.map(\.shape) else {
+        guard network.arrays.map(\.shape) == self.network.arrays.map(\.shape) else {
           throw refused(.otherWeightSizes)
         }
-        next[keyPath: path] = network
+        return network
       }
-      try next.optimizer.restore(heads.parameters.unnamed(Self.optimizer), stepCount: manifest.steps)
-      if encoder != nil {
-        let saved = try ParameterFile(contentsOf: folder.appendingPathComponent(Self.encoderName)).parameters
-        try encoder?.restore(
-          saved.unnamed(Self.weights), optimizer: saved.unnamed(Self.optimizer), steps: manifest.steps)
-      }
-      (next.bestEpoch, next.bestAccuracy) = (manifest.bestEpoch, manifest.bestAccuracy)
-      (next.history, next.progress) = (manifest.history, manifest.progress)
-      state = next
+      let (network, best) = (try heads(Self.weights), try heads(Self.best))
+      let moments = SavedParameters(arrays: try ParameterFile(contentsOf: headsURL).parameters).moments
+      let encoder =
+        optimizer.isFrozen
+        ? nil
+        : SavedParameters(
+          arrays: try ParameterFile(contentsOf: folder.appendingPathComponent(Self.encoderName)).parameters)
+      try optimizer.restore(
+        heads: SavedParameters(parameters: network.arrays, moments: moments), transformer: encoder,
+        stepCount: manifest.steps)
+      state.best = best
+      (state.steps, state.bestEpoch, state.bestAccuracy) = (manifest.steps, manifest.bestEpoch, manifest.bestAccuracy)
+      (state.history, state.progress) = (manifest.history, manifest.progress)
+    } catch NeuralNetworkError.savedParameters {
+      throw RoutingError.training(.otherEncoderParameters)
     } catch let error as NeuralNetworkError {
       throw refused(.optimizer(error))
     }
@@ -112,17 +112,4 @@ extension OfflineTrainer {
   }
 
   private struct Version: Decodable { let formatVersion: Int }
-}
-
-extension [Parameter] {
-  /// With a prefix before each name.
-  fileprivate func named(_ prefix: String) -> [Parameter] {
-    map { Parameter(name: prefix + $0.name, shape: $0.shape, values: $0.values) }
-  }
-
-  /// Those behind a prefix, without it.
-  fileprivate func unnamed(_ prefix: String) -> [Parameter] {
-    filter { $0.name.hasPrefix(prefix) }
-      .map { Parameter(name: String($0.name.dropFirst(prefix.count)), shape: $0.shape, values: $0.values) }
-  }
 }

@@ -150,6 +150,9 @@ public struct TrainableTransformer: Sendable {
     return packed
   }
 
+  /// Those of the parameters that are trained, in their order.
+  public var trainedParameters: [Parameter] { zip(parameters, isTrained).filter(\.1).map(\.0) }
+
   /// Zeros in the shape of the trained parameters, and empty arrays for the others: what `backward` adds to.
   public var zeroGradients: [[Float]] {
     zip(parameters, isTrained).map { [Float](repeating: 0, count: $1 ? $0.values.count : 0) }
