@@ -100,7 +100,7 @@ public struct PreparedTraining: Sendable {
   public let tuned: TunedEncoder?
   private let settings: [String: String]
 
-  init(trainer: consuming OfflineTrainer, encoderName: String, tuned: TunedEncoder?, settings: [String: String]) {
+  init(trainer: OfflineTrainer, encoderName: String, tuned: TunedEncoder?, settings: [String: String]) {
     self.trainer = trainer
     self.encoderName = encoderName
     self.tuned = tuned
