@@ -10,8 +10,6 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case invalid(file: String, path: String, problem: String)
   /// An id without a token.
   case unknownID(id: Int, vocabularySize: Int)
-  /// A chat template that cannot be rendered here, or messages that it refuses.
-  case chatTemplate(file: String, problem: String)
 
   public var description: String {
     switch self {
@@ -25,8 +23,6 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "\(file): \(path): \(problem)"
     case .unknownID(let id, let vocabularySize):
       "id \(id) has no token; the vocabulary has \(vocabularySize) tokens. Do model and tokenizer belong together?"
-    case .chatTemplate(let file, let problem):
-      "\(file): \(problem)"
     }
   }
 }
