@@ -75,7 +75,7 @@ public struct EncoderInTraining: Sendable {
   }
 
   /// Positions in `pairs`, those of each pass: the longest first, as many as `tokensAtATime` holds.
-  func passes(over pairs: [Int]) -> [[Int]] {
+  package func passes(over pairs: [Int]) -> [[Int]] {
     let sizes = pairs.map { tokenCount(of: [$0]) }
     var passes: [[Int]] = []
     var size = 0
@@ -147,7 +147,7 @@ public struct EncoderInTraining: Sendable {
   /// u of some pairs, for inference: pairs.count x `featureCount`.
   ///
   /// - Throws: `TransformersError`.
-  func features(of pairs: [Int]) throws -> Matrix<Float> {
+  package func features(of pairs: [Int]) throws -> Matrix<Float> {
     let batches = batches(of: pairs, limit: DialoguePlan.tokensAtATime)
     var scratch = ForwardScratch()
     let states = try batches.map { try model.model.pooled($0.tokens, segments: $0.ends, scratch: &scratch) }
@@ -173,10 +173,10 @@ public struct EncoderInTraining: Sendable {
     return (rows, Matrix(rows: pairs.count, columns: 2 * states.columns, elements: elements))
   }
 
-  var trainedParameters: [Parameter] { zip(model.parameters, model.isTrained).filter(\.1).map(\.0) }
+  package var trainedParameters: [Parameter] { zip(model.parameters, model.isTrained).filter(\.1).map(\.0) }
 
   /// The trained parameters and the optimizer's moments, which with the count of steps are all that a saved run needs.
-  var saved: (parameters: [Parameter], optimizer: [Parameter]) { (trainedParameters, optimizer.state) }
+  package var saved: (parameters: [Parameter], optimizer: [Parameter]) { (trainedParameters, optimizer.state) }
 
   /// Takes up what `saved` gave.
   ///
