@@ -1,4 +1,5 @@
 import Alignment
+import Dialogues
 import LinearAlgebra
 import PreferenceData
 import Randomness
@@ -20,8 +21,9 @@ private struct HalfRight: RewardModel {
 
 /// The parity of the pair's number, as two coordinates.
 private struct ParityEncoder: PairEncoder {
+  let name = "parity"
   let dimension = 2
-  func encode(_ pairs: [PreferencePair]) async -> Matrix<Double> {
+  func encode(_ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void) async -> Matrix<Double> {
     await Task.yield()
     return Matrix(rows: pairs.map { Int($0.id)! % 2 == 0 ? [1.0, 0] : [0, 1.0] })
   }
@@ -35,7 +37,8 @@ private struct ParityEncoder: PairEncoder {
   private func loop(_ labeling: Labeling) throws -> LabelingLoop {
     let models = [HalfRight(name: "even", rightWhereEven: true), HalfRight(name: "odd", rightWhereEven: false)]
     return LabelingLoop(
-      annotator: PreferenceAnnotator(pool: try MeteredPool(models)), encoder: ParityEncoder(), labeling: labeling,
+      annotator: PreferenceAnnotator(pool: try MeteredPool(models)), encoder: try ContextEncoder(ParityEncoder()),
+      labeling: labeling,
       generator: PhiloxGenerator(seed: 1, stream: "loop")
     ) { annotation, pair in pair.label.map { annotation.correctness(label: $0) } }
   }
@@ -76,7 +79,8 @@ private struct ParityEncoder: PairEncoder {
     }
     let pool = try MeteredPool([HalfRight(name: "even", rightWhereEven: true), Broken()])
     var loop = LabelingLoop(
-      annotator: PreferenceAnnotator(pool: pool), encoder: ParityEncoder(), labeling: .routed(router),
+      annotator: PreferenceAnnotator(pool: pool), encoder: try ContextEncoder(ParityEncoder()),
+      labeling: .routed(router),
       generator: PhiloxGenerator(seed: 1, stream: "loop")
     ) { annotation, pair in pair.label.map { annotation.correctness(label: $0) } }
     let steps = try await loop.label(batches, overlapping: false)

@@ -1,12 +1,12 @@
+import Dialogues
 import Foundation
 import LinearAlgebra
 import PreferenceData
 import Randomness
+import Routing
 import Storage
 import Testing
 import Transformers
-
-@testable import Routing
 
 /// Training of a small checkpoint of random weights together with a router's heads.
 @Suite(.serialized) struct EncoderInTrainingTests {
@@ -56,7 +56,7 @@ import Transformers
     let behavior = try RewardModelBehavior(dataset, pairs: dataset.pairs.indices.filter { !held.contains($0) })
     return try OfflineTrainer(
       training, set: RouterTrainingSet(behavior), behavior: behavior,
-      encoder: encoder.load(TransformerPairEncoder.dialogues(dataset.pairs), training: training),
+      encoder: encoder.load(Dialogue.both(of: dataset.pairs), training: training),
       validation: heldOut.map { try RewardModelBehavior(dataset, pairs: Array($0)) })
   }
 
@@ -141,12 +141,8 @@ import Transformers
       let router = try OfflineRouter(folder: folder.appendingPathComponent("last"), encoder: loaded.name)
       #expect(try tuned.startName(encoder) != loaded.name)
       var cache = StateCache(encoder: loaded.fingerprint, size: loaded.size)
-      let states = try loaded.encode(TransformerPairEncoder.dialogues(dataset.pairs), cache: &cache).states
-      let features = dataset.pairs.indices.map {
-        TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1))
-      }
-      let expected = try encoder.features(of: Array(dataset.pairs.indices))
-      #expect(features == (0..<expected.rows).map { Array(expected.row($0)) })
+      let states = try loaded.encode(Dialogue.both(of: dataset.pairs), cache: &cache).states
+      #expect(try PairFeatures.rows(states) == encoder.features(of: Array(dataset.pairs.indices)))
       #expect(router.network == trainer.state.network)
     }
   }

@@ -1,11 +1,10 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Routing
 import Storage
 import Testing
 import Transformers
-
-@testable import Routing
 
 /// Heads and encoder trained together, against PyTorch in Float64 (`Scripts/fixtures/joint_training.py`).
 @Suite struct JointTrainingTests {
@@ -43,16 +42,13 @@ import Transformers
     func gradients(_ scratch: inout TrainingScratch) throws -> (loss: Double, gradients: [[Float]]) {
       let pooled = try encoder.forwardPooled(batch, segments: Array(batch.segments.indices), scratch: &scratch)
       let states = pooled.vectors
-      let features = targets.indices.map {
-        TransformerPairEncoder.features(states.row(2 * $0), states.row(2 * $0 + 1))
-      }
       var headGradient = RouterNetwork<Float>(features: 2 * states.columns, dimension: 7, arms: 4)
       let (loss, featureGradient) = heads.loss(
-        features: Matrix(rows: features), targets: targets, RouterLossConfiguration(), addingTo: &headGradient,
+        features: PairFeatures.rows(states), targets: targets, RouterLossConfiguration(), addingTo: &headGradient,
         featureGradient: true)
       let slopes = try #require(featureGradient)
       let stateGradients = targets.indices.flatMap { pair in
-        let (first, second) = TransformerPairEncoder.stateGradients(
+        let (first, second) = PairFeatures.stateGradients(
           states.row(2 * pair), states.row(2 * pair + 1), slopes.row(pair))
         return [first, second]
       }

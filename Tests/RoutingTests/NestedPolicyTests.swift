@@ -1,7 +1,6 @@
 import Randomness
+import Routing
 import Testing
-
-@testable import Routing
 
 @Suite struct NestedPolicyTests {
   private func accuracy(_ arms: [Int], _ evidence: OfflineEvidence) -> Double {

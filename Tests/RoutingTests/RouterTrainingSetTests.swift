@@ -1,8 +1,7 @@
 import PreferenceData
 import Randomness
+import Routing
 import Testing
-
-@testable import Routing
 
 @Suite struct RouterTrainingSetTests {
   private func behavior(_ right: [[Bool]]) throws -> RewardModelBehavior {
