@@ -10,7 +10,7 @@ public struct EncoderInTraining: Sendable {
   public let model: TrainableTransformer
   /// The encoder's rate, and the weight decay of its matrices.
   let group: ParameterGroup
-  let texts: PairTexts
+  package let texts: PairTexts
 
   /// - Parameters:
   ///   - encodings: the tokens of each pair's dialogues, A's and B's: two a pair of the dataset.
