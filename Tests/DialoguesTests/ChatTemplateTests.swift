@@ -65,7 +65,7 @@ import Testing
       return
     }
     #expect(
-      reason.problem
+      reason.reason
         == "the chat template uses bos_token, which is not there; does tokenizer_config.json define it?")
   }
 
