@@ -91,7 +91,7 @@ struct Replay: AsyncParsableCommand {
   var threads = 1
   @Flag(
     help:
-      "Write each decision of a learning method to events.jsonl, with the propensity where Thompson sampling made it.")
+      "Write each decision of a learning method to events.jsonl, with its propensity where that has a closed form.")
   var logDecisions = false
   @Flag(help: "Print the summary as one JSON object instead of the table.")
   var json = false

@@ -24,10 +24,10 @@ public struct ScalingAccuracy: Sendable {
     var configuration = ReplayConfiguration()
     configuration.seeds = seeds
     configuration.firstSeed = seed
-    let pools = try sizes.map { size in
+    let pools = sizes.map { size in
       // Copies of a model say nothing new about it: sub-pools are of recorded models as far as these go.
       size <= inputs.recordedCount
-        ? Self.thinned(try SubPools.all(of: inputs.recordedCount, sizes: size...size)) : [Array(0..<size)]
+        ? SubPools.spread(of: inputs.recordedCount, size: size, most: Self.mostPools) : [Array(0..<size)]
     }
     let total = pools.reduce(0) { $0 + $1.count }
     var done = 0
@@ -48,11 +48,6 @@ public struct ScalingAccuracy: Sendable {
     }
     self.estimates = estimates
     poolCounts = Dictionary(uniqueKeysWithValues: zip(sizes, pools.map(\.count)))
-  }
-
-  private static func thinned(_ pools: [[Int]]) -> [[Int]] {
-    guard pools.count > mostPools else { return pools }
-    return (0..<mostPools).map { pools[$0 * (pools.count - 1) / (mostPools - 1)] }
   }
 
   public subscript(method: ScalingMethod, rms: Int) -> Estimate? { estimates[rms]?[method] }

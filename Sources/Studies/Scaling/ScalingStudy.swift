@@ -73,7 +73,7 @@ public struct ScalingStudy: Sendable {
 
   /// A fresh loop of one method over the first `rms` models.
   ///
-  /// - Throws: `RewardModelError.unusableCalibration`.
+  /// - Throws: `RewardModelError` for scores that cannot calibrate an ensemble.
   public func loop(_ method: ScalingMethod, rms: Int) throws -> OnlineLoop {
     let pool = ScalingMethod.Pool(
       names: models.prefix(rms).map(\.name), dimension: encoder.dimension, calibration: Array(calibration.prefix(rms)))
