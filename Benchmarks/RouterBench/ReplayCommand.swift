@@ -269,7 +269,7 @@ struct ReplayRunConfiguration: Encodable {
   let encoding: ReadingReport?
   let contextTransform: ContextTransform?
   let contextDimension: Int
-  /// Of a call, by reward model; where cost plays a part.
+  /// The price of a call to each reward model; nil where cost plays no part.
   let prices: [Double]?
   let machine: Machine
   let blas: BLASRuntime

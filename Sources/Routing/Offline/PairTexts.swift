@@ -24,7 +24,9 @@ package struct PairTexts: Sendable {
 
   /// - Parameter encodings: the tokens of each pair's dialogues, A's and B's: two a pair of the dataset.
   /// - Throws: `RoutingError.context` for a text without tokens.
-  package init(_ encodings: [Encoding], tokensAtATime: Int = 8192, isCheckpointing: Bool = false) throws(RoutingError) {
+  package init(_ encodings: [Encoding], tokensAtATime: Int = DialoguePlan.tokensAtATime, isCheckpointing: Bool = false)
+    throws(RoutingError)
+  {
     precondition(tokensAtATime > 0 && encodings.count.isMultiple(of: 2), "two dialogues a pair")
     if let empty = encodings.firstIndex(where: \.ids.isEmpty) {
       throw .context(.noTokens(dialogue: empty))

@@ -7,11 +7,11 @@ import Routing
 
 /// How often each method's labels are right at each size of the pool, by a replay of the recorded judgements of all pairs.
 public struct ScalingAccuracy: Sendable {
-  /// By size and method, as fractions.
+  /// The accuracy of each method at each size, as fractions.
   private let estimates: [Int: [ScalingMethod: Estimate]]
   /// How many sub-pools the mean at each size is over.
   public let poolCounts: [Int: Int]
-  /// Of a pool with very many sub-pools of a size, this many are taken, evenly spread over their lexicographic order.
+  /// The number of sub-pools of a size that are taken where there are more, evenly spread over their lexicographic order.
   public static let mostPools = 12
 
   /// - Parameter seeds: runs of each learning method.

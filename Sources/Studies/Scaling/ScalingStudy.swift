@@ -26,7 +26,7 @@ public struct ScalingSample: Sendable, Codable, Equatable {
 public struct ScalingStudy: Sendable {
   public let models: [any RewardModel]
   public let encoder: ContextEncoder
-  /// By which ensembles bring scores to one scale; of all models.
+  /// The scores of all models by which ensembles bring them to one scale.
   public let calibration: [[ScorePair]]
   public let seed: UInt64
   public static let noiseVariance = 0.25
