@@ -38,16 +38,18 @@ public enum SubPools {
     return subset
   }
 
-  /// n over k; `Int.max` where that is no Int.
+  /// n over k; `Int.max` where that is more than an Int holds.
   private static func binomial(_ n: Int, _ k: Int) -> Int {
-    guard (0...n).contains(k) else { return 0 }
-    var value = 1
+    guard k >= 0, k <= n else { return 0 }
+    var value: UInt = 1
     for i in 0..<min(k, n - k) {
-      let (product, overflow) = value.multipliedReportingOverflow(by: n - i)
-      if overflow { return .max }
-      value = product / (i + 1)
+      // The product is divided at full width: it overflows long before n over k does.
+      let product = value.multipliedFullWidth(by: UInt(n - i))
+      guard product.high <= i else { return .max }
+      value = UInt(i + 1).dividingFullWidth(product).quotient
+      guard value <= Int.max else { return .max }
     }
-    return value
+    return Int(value)
   }
 
   private static func saturatingSum(_ one: Int, _ other: Int) -> Int {
