@@ -39,9 +39,10 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "CKernels"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"]),
-    .target(name: "Storage"),
+    .target(name: "Storage", dependencies: ["CZlib"]),
     module("Randomness", []),
     module("NeuralNetwork", ["LinearAlgebra", "Randomness"]),
     module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Randomness", "Storage"]),
