@@ -12,7 +12,7 @@ struct Replay: AsyncParsableCommand {
       model a pair, or asks all; the label of the chosen one is judged against the gold label. Learning methods earn a reward for
       their choice alone, and it is an idealised one: whether the label was right. In training a router sees the DPO loss instead.
 
-      Intervals are 95 % paired bootstrap intervals over prompts. RUN receives config.json, events.jsonl, summary.json, table.md,
+      Intervals are 95 % paired bootstrap intervals over groups of pairs, or prompts. RUN receives config.json, events.jsonl, summary.json, table.md,
       table.csv, shares.csv, the trained router and plots.
 
       EXAMPLES

@@ -3,8 +3,8 @@ import Storage
 
 /// The three files of a dataset folder.
 ///
-/// - `pairs.jsonl`: `{"id", "domain"?, "source"?, "prompt", "response_a", "response_b", "label": "A" | "B" | null}`, the prompt
-///   a text or a list of `{"role", "content"}`;
+/// - `pairs.jsonl`: `{"id", "domain"?, "source"?, "group"?, "prompt", "response_a", "response_b", "label": "A" | "B" | null}`, the
+///   prompt a text or a list of `{"role", "content"}`; pairs of one group are never parted (`PairGroups`);
 /// - `scores.jsonl`: `{"id", "reward_model", "score_a", "score_b"}`, finite numbers;
 /// - `rms.json`: `{"reward_models": [{"index", "name", "huggingface_id"?, "parameters"?}]}`, in order from index 0.
 ///

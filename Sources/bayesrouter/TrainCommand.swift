@@ -9,7 +9,8 @@ struct Train: AsyncParsableCommand {
     abstract: "Train an offline router on a dataset with all models' scores.",
     discussion: """
       Learns from which reward models are right where: L = L_bt + lambda L_cls + mu L_reg over pair features, which a frozen encoder gives \
-      once; with --tune the encoder, or part of it, learns too. Part of the pairs, whole prompts, decides which epoch is best and when to stop.
+      once; with --tune the encoder, or part of it, learns too. Part of the pairs, whole groups (or prompts) of them, decides \
+      which epoch is best and when to stop.
 
       ROUTER receives best and last (routers, each with the encoder that was trained along), state (to resume from), log.jsonl, config.json, \
       summary.json and plots. A killed run goes on with --resume and ends as it would have without the kill, bit for bit; with other settings it \

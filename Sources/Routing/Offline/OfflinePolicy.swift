@@ -9,7 +9,7 @@ public struct OfflineEvidence: Sendable {
   public let correctness: CorrectnessTable
   /// The kind of task of each pair; nil where it is not known.
   public let domains: [String?]
-  /// Pairs of one number share a prompt: they are evidence together.
+  /// Pairs of one number are of one group, or of one prompt: they are evidence together.
   public let groups: [Int]
 
   public init(contexts: Matrix<Double>, correctness: CorrectnessTable, domains: [String?], groups: [Int]) {

@@ -32,7 +32,7 @@ public struct OfflineTrainer: Sendable {
   /// - Parameters:
   ///   - behavior: of the training pairs, from which `set` was made; names pairs in errors.
   ///   - features: one row a pair of the dataset.
-  ///   - validation: pairs that decide which epoch is best, disjoint from the training pairs by prompt.
+  ///   - validation: pairs that decide which epoch is best, disjoint from the training pairs by prompt and group.
   /// - Throws: `RoutingError.training`, `RoutingError.notFinite`.
   public init(
     _ training: OfflineTraining, set: RouterTrainingSet, behavior: RewardModelBehavior, features: Matrix<Float>,

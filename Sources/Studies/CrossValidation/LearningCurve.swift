@@ -42,7 +42,7 @@ public struct LearningCurve: Sendable, Codable {
     let values = methods.flatMap { method in ends.map { $0.outcomes[method].correctness } }
     let everyPair = [Bool](repeating: true, count: dataset.pairs.count)
     let bootstrap = PairedBootstrap(
-      values: values, subsets: [everyPair], groups: PromptGroups(dataset.pairs).groupOfPair, using: &generator)
+      values: values, subsets: [everyPair], groups: PairGroups(dataset.pairs).groupOfPair, using: &generator)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
     rows = methods.enumerated().compactMap { index, method in
       bootstrap.difference(method: 2 * index + 1, minus: 2 * index, subset: 0).map { gain in

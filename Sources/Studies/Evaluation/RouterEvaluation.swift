@@ -15,7 +15,7 @@ public struct RouterEvaluation: Sendable, Encodable {
   public let bestSingle: String
   /// How many of the pairs the router had seen; nil where it does not say.
   public let overlap: RouterPairs.Overlap?
-  /// Router, the router on pairs whose prompts it has not seen where it has seen others, single models, random, majority, oracle.
+  /// Router, the router on pairs whose prompts and groups it has not seen where it has seen others, single models, random, majority, oracle.
   public let rows: [AccuracyReport.Row]
   /// As `JudgementQuality` has them.
   public let comparisonAccuracy: Double?
@@ -30,7 +30,7 @@ public struct RouterEvaluation: Sendable, Encodable {
   /// - Parameters:
   ///   - judgement: one row a pair of the dataset.
   ///   - known: the pairs that the router was trained on, where it says so.
-  ///   - generator: of the bootstrap over prompts.
+  ///   - generator: of the bootstrap over groups of pairs.
   /// - Throws: `RoutingError.training` where no pair is labelled.
   public init(
     _ judgement: OfflineRouter.Judgement, dataset whole: PreferenceDataset, known: RouterPairs? = nil,

@@ -86,7 +86,7 @@ public struct ReplayData: Sendable {
     self.prior = prior
     if let fraction = prior.fraction {
       var generator = PhiloxGenerator(seed: seed, stream: "offline-split")
-      let split = try PromptGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
+      let split = try PairGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
       (onlinePairs, offlinePairs) = (split.training, split.heldOut)
     } else {
       (onlinePairs, offlinePairs) = (Array(dataset.pairs.indices), [])

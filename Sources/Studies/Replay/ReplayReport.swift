@@ -6,7 +6,7 @@ import RewardModels
 
 /// The results of a replay over one pool of reward models, or over several of one size.
 ///
-/// Several pools count as one sample in which each pair occurs once a pool; the bootstrap draws prompts, so that the copies of a pair
+/// Several pools count as one sample in which each pair occurs once a pool; the bootstrap draws groups, so that the copies of a pair
 /// stay together.
 public struct ReplayReport: Sendable {
   public struct Row: Sendable {
