@@ -126,12 +126,15 @@ let package = Package(
       "RoutingTests",
       ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Transformers"],
       resources: [.copy("Fixtures")]),
-    tests("AlignmentTests", ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+    tests(
+      "AlignmentTests",
+      ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "Randomness"]),
     tests(
       "StudiesTests",
       [
-        "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing",
+        "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting",
+        "RewardModels", "Routing",
         "Storage",
       ]),
     tests(

@@ -114,6 +114,7 @@ struct ScalingOutput {
       the encoder the gain is at most about N/2. GiB: weights of reward models and encoder, and posteriors.
       single: the best one in hindsight for accuracy, the first for cost.
       Intervals: 95 % paired bootstrap over groups or prompts for accuracy, over steps for the fits.
+      \(inputs.configuration.ties.legend)
       """)
     return lines.joined(separator: "\n")
   }

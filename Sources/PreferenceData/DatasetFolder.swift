@@ -11,8 +11,8 @@ import Storage
 /// A folder of pairs that no model has scored yet has an empty `scores.jsonl` and an empty list of models. `readPairs` reads
 /// it; reading it as a `PreferenceDataset` is an error that says so. Further fields are ignored.
 ///
-/// `pairs.jsonl.gz` and `scores.jsonl.gz` may stand in for the plain files, either of them alone too; a folder that has a file in both
-/// forms is refused, because nothing says which is meant. What is written is plain.
+/// `pairs.jsonl.gz` and `scores.jsonl.gz` may stand in for the plain files, either of them alone too; a folder that has
+/// a file in both forms is refused, because nothing says which is meant. What is written is plain.
 public enum DatasetFolder {
   package static func pairs(in folder: URL) -> URL { folder.appendingPathComponent("pairs.jsonl") }
   package static func scores(in folder: URL) -> URL { folder.appendingPathComponent("scores.jsonl") }

@@ -4,11 +4,13 @@ public struct PairSplit: Hashable, Sendable {
   public let heldOut: [Int]
 }
 
-/// Pairs that must not be parted, and splits that keep each group of them together, so that nothing on one side is known from the other.
+/// Pairs that must not be parted, and splits that keep each group of them together, so that nothing on one side is
+/// known from the other.
 ///
-/// A pair belongs to the group that its data names, where they name one, else to the pairs of its prompt. Data may name groups for some
-/// pairs alone: a pair without a group whose prompt a grouped pair has joins that group, the first one where several groups have the
-/// prompt. Two groups of one prompt stay two, because the data say so. A conversation of one user message is the same prompt as its text.
+/// A pair belongs to the group that its data names, where they name one, else to the pairs of its prompt. Data may name
+/// groups for some pairs alone: a pair without a group whose prompt a grouped pair has joins that group, the first one
+/// where several groups have the prompt. Two groups of one prompt stay two, because the data say so. A conversation of
+/// one user message is the same prompt as its text.
 public struct PairGroups: Hashable, Sendable {
   /// Ascending pair indices, groups in order of their first pair.
   public let groups: [[Int]]
@@ -75,7 +77,8 @@ public struct PairGroups: Hashable, Sendable {
 
   /// k-fold cross-validation: each pair is held out exactly once.
   ///
-  /// The groups are shuffled and each goes to the fold with the fewest pairs, so folds differ by at most the largest group.
+  /// The groups are shuffled and each goes to the fold with the fewest pairs, so folds differ by at most the largest
+  /// group.
   ///
   /// - Throws: `PreferenceDataError` for fewer than two folds or fewer groups than folds.
   public func folds(_ count: Int, using generator: inout some RandomNumberGenerator) throws -> [PairSplit] {

@@ -1,7 +1,7 @@
 import Storage
 
-/// Hashes that tell a pair, its prompt and its group from others without holding their texts. 64 bits each: of a million pairs two are taken for
-/// one with a probability of 3e-8.
+/// Hashes that tell a pair, its prompt and its group from others without holding their texts. 64 bits each: of a
+/// million pairs two are taken for one with a probability of 3e-8.
 public struct PairIdentity: Hashable, Sendable {
   public let prompt: UInt64
   /// Of the prompt and both responses, in whichever order; not of the label.

@@ -38,8 +38,8 @@ public struct PreferencePair: Hashable, Sendable {
   public let domain: String?
   /// Where the pair comes from.
   public let source: String?
-  /// Names the pairs that this one must not be parted from where data are split, e.g. judgements of one story by several aspects; nil
-  /// where the prompt alone says so.
+  /// Names the pairs that this one must not be parted from where data are split, e.g. judgements of one story by
+  /// several aspects; nil where the prompt alone says so.
   public let group: String?
   public let prompt: Prompt
   public let responseA: String

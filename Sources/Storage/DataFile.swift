@@ -5,7 +5,8 @@ public enum DataFile {
   /// The ending of a compressed file's name.
   public static let compressedEnding = ".gz"
 
-  /// All bytes of the file, unpacked where it is compressed: where its name ends in `.gz`, or it begins as a gzip file does.
+  /// All bytes of the file, unpacked where it is compressed: where its name ends in `.gz`, or it begins as a gzip file
+  /// does.
   ///
   /// - Throws: `StorageError.system`; `StorageError.invalidGzip` for a file that is named as a compressed one and is none, is damaged or
   ///   stops too early, or unpacks to more than 4 GiB.
@@ -15,7 +16,8 @@ public enum DataFile {
     return try Gunzip.unpack(bytes, file: url.path)
   }
 
-  /// The file of this URL, or the one beside it whose name has `.gz` added: that of the two which exists, the plain one where neither does.
+  /// The file of this URL, or the one beside it whose name has `.gz` added: that of the two which exists, the plain one
+  /// where neither does.
   ///
   /// - Throws: `StorageError.ambiguousFile` where both exist, because nothing says which of them is meant.
   public static func plainOrCompressed(_ url: URL) throws(StorageError) -> URL {

@@ -2,13 +2,13 @@ internal import CZlib
 
 /// Unpacking of gzip files with the system's zlib.
 ///
-/// A file may hold several members one after another, which unpack to one text, and zero bytes after the last one. zlib checks the
-/// checksum and the length of each member.
+/// A file may hold several members one after another, which unpack to one text, and zero bytes after the last one. zlib
+/// checks the checksum and the length of each member.
 ///
 /// Source: Deutsch, "GZIP file format specification", RFC 1952.
 enum Gunzip {
-  /// A file of a few megabytes can unpack to a thousand times as much: whoever reads it gets an error instead of a machine without
-  /// memory. Above any dataset that is read whole.
+  /// A file of a few megabytes can unpack to a thousand times as much: whoever reads it gets an error instead of a
+  /// machine without memory. Above any dataset that is read whole.
   static let largestByteCount = 4 << 30
 
   private static let magic: [UInt8] = [0x1f, 0x8b]

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Reading of a file that holds one JSON value, plain or compressed with gzip. A byte-order mark at its start is skipped.
+/// Reading of a file that holds one JSON value, plain or compressed with gzip. A byte-order mark at its start is
+/// skipped.
 public enum JSONDocument {
   /// - Throws: `StorageError.system`, `.invalidGzip`, `.invalidJSON` (with line and column), `.invalidUTF8`.
   public static func read(_ url: URL) throws -> JSONValue {

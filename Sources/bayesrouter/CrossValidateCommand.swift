@@ -9,9 +9,10 @@ struct CrossValidate: AsyncParsableCommand {
     commandName: "crossvalidate",
     abstract: "Cross-validate offline routers on frozen contexts, by group or prompt.",
     discussion: """
-      Prompts, or groups where pairs have one, are dealt into folds anew for each seed, and everything is fitted on the other folds alone: transforms, hyper-parameters, and \
-      which single reward model is the best one. Rows: the policies, each single model, a random one, majority vote, the oracle. \
-      Differences are to the best single model that the training folds name; intervals are 95 % paired bootstrap intervals over the same groups.
+      Prompts, or groups where pairs have one, are dealt into folds anew for each seed, and everything is fitted on \
+      the other folds alone: transforms, hyper-parameters, and which single reward model is the best one. Rows: the \
+      policies, each single model, a random one, majority vote, the oracle. Differences are to the best single model \
+      that the training folds name; intervals are 95 % paired bootstrap intervals over the same groups.
 
       The default is chosen among the others by cross-validation inside the training folds; it leaves the best single model only for a \
       gain of more than two standard errors there.
@@ -46,6 +47,8 @@ struct CrossValidate: AsyncParsableCommand {
   @Option(name: .long, help: "Parts of the training prompts or groups, separated by commas: a learning curve.")
   var fractions = "1"
 
+  @OptionGroup var judging: TieOptions
+
   @OptionGroup(title: "The encoder") var encoding: EncoderOptions
 
   @Option(name: .long, help: "The run folder; must not exist.")
@@ -70,6 +73,7 @@ struct CrossValidate: AsyncParsableCommand {
   private var settings: CrossValidation.Configuration {
     var settings = CrossValidation.Configuration()
     (settings.folds, settings.seeds, settings.firstSeed) = (folds, seeds, seed)
+    settings.ties = judging.ties
     return settings
   }
 
@@ -108,9 +112,11 @@ struct CrossValidate: AsyncParsableCommand {
       points.append(
         Point(
           fraction: part,
-          report: CrossValidationReport(outcomes[outcomes.count - 1].outcomes, dataset: dataset, using: &generator)))
+          report: CrossValidationReport(
+            outcomes[outcomes.count - 1].outcomes, dataset: dataset, ties: judging.ties, using: &generator)))
     }
-    let curve = outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, using: &generator) : nil
+    let curve =
+      outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, ties: judging.ties, using: &generator) : nil
     try finish(points, curve, folder)
   }
 
@@ -189,7 +195,7 @@ struct CrossValidate: AsyncParsableCommand {
       """
 
       Accuracy in % with 95 % paired bootstrap intervals over groups or prompts (\(report.resamples) resamples). A difference whose interval \
-      holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise.
+      holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise. \(judging.ties.legend)
       Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))
       """)
   }

@@ -30,6 +30,8 @@ struct Evaluate: AsyncParsableCommand {
   @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features or an encoder trained along.")
   var encoder: String?
 
+  @OptionGroup var judging: TieOptions
+
   @OptionGroup var encoding: EncoderOptions
 
   @Option(
@@ -58,7 +60,7 @@ struct Evaluate: AsyncParsableCommand {
     var progress = ProgressDisplay()
     let features = try await encoder.features(dataset.pairs) { progress.show($0) }
     let evaluation = try RouterEvaluation(
-      router.judge(features), dataset: dataset, known: known, using: &generator)
+      router.judge(features), dataset: dataset, known: known, ties: judging.ties, using: &generator)
     let warning =
       known == nil
       ? "the router does not say which pairs it was trained on: figures on those would be of memory"
@@ -70,7 +72,7 @@ struct Evaluate: AsyncParsableCommand {
         at: URL(fileURLWithPath: out),
         configuration: RunConfiguration(
           router: self.router, fingerprint: router.fingerprint.description, data: data, encoder: router.encoder,
-          unseen: unseen, seed: seed))
+          unseen: unseen, ties: judging.ties, seed: seed))
     }
     print(json ? summary : evaluation.text)
     guard let folder else { return }
@@ -89,6 +91,7 @@ struct Evaluate: AsyncParsableCommand {
     let data: String
     let encoder: String
     let unseen: Bool
+    let ties: TieRule
     let seed: UInt64
     let machine = Machine.current
     let blas = BLASRuntime.current
@@ -150,7 +153,7 @@ extension RouterEvaluation {
 
       comparisons ordered rightly \(comparisonAccuracy.map { String(format: "%.2f %%", $0 * 100) } ?? "-"); \
       correctness predicted rightly \(String(format: "%.2f %%, ECE %.3f", classificationAccuracy * 100, expectedCalibrationError))
-      Intervals: 95 %, paired bootstrap over groups or prompts (\(bootstrapResamples) resamples). A tied vote counts one half.
+      Intervals: 95 %, paired bootstrap over groups or prompts (\(bootstrapResamples) resamples). \(ties.legend)
       """
   }
 }

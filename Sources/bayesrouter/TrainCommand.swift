@@ -16,6 +16,8 @@ struct Train: AsyncParsableCommand {
       summary.json and plots. A killed run goes on with --resume and ends as it would have without the kill, bit for bit; with other settings it \
       is refused.
 
+      A reward model that ties on a pair neither wins nor loses there, and has no label; with --ties wrong it is wrong.
+
       EXAMPLES
         bayesrouter train --data judgebench --encoder hashed --out routers/hashed
         bayesrouter train --data judgebench --encoder all-MiniLM-L6-v2 --lambda 0.2 --out routers/minilm
@@ -57,6 +59,7 @@ struct Train: AsyncParsableCommand {
   var patience = OfflineTraining().patience
   @Option(name: .long, help: "Share of the pairs that validate; 0 for none.")
   var validation = 0.2
+  @OptionGroup var judging: TieOptions
   @Flag(name: .long, inversion: .prefixedNo, help: "Learn from the disagreement set alone.")
   var disagreementOnly = true
   @Flag(name: .long, inversion: .prefixedNo, help: "Thin comparisons until each model wins as often as it loses.")
@@ -122,6 +125,7 @@ struct Train: AsyncParsableCommand {
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
     var settings = RouterTraining()
     (settings.training, settings.set, settings.validation) = (training, setConfiguration, validation)
+    settings.ties = judging.ties
     let tuned = try tuning.encoder(encoder, encoding.reading, seed: seed)
     var progress = ProgressDisplay()
     // All that can be wrong with the input is found before the folder exists.

@@ -91,7 +91,8 @@ import Testing
     }
   }
 
-  /// Each of the 24 orders of four elements has probability 1/24: chi-square with 23 degrees of freedom, 0.1 % point 49.7.
+  /// Each of the 24 orders of four elements has probability 1/24: chi-square with 23 degrees of freedom, 0.1 % point
+  /// 49.7.
   @Test func shufflesAreUniform() {
     var generator = PhiloxGenerator(seed: 7, stream: "shuffle")
     var counts: [[Int]: Int] = [:]

@@ -62,7 +62,8 @@ import Testing
     }
   }
 
-  /// A checksum of 32 bits guards the text, the format's fixed fields the rest; the file's name and time may be anything.
+  /// A checksum of 32 bits guards the text, the format's fixed fields the rest; the file's name and time may be
+  /// anything.
   @Test func aChangedByteIsNoticed() throws {
     let bytes = try AtomicFile.read(file("lines.jsonl.gz"))
     let text = try DataFile.read(file("lines.jsonl.gz"))

@@ -74,8 +74,8 @@ public struct RouterPairs: Sendable, Equatable {
   }
 }
 
-/// Texts of 16 hexadecimal digits a hash, ascending: a manifest stays one that people can open. That of the groups is missing where no
-/// pair has one, as in manifests from before there were groups.
+/// Texts of 16 hexadecimal digits a hash, ascending: a manifest stays one that people can open. That of the groups is
+/// missing where no pair has one, as in manifests from before there were groups.
 extension RouterPairs: Codable {
   private enum CodingKeys: String, CodingKey { case training, validation, prompts, groups }
   private static let digits = 16

@@ -6,9 +6,10 @@ import Routing
 
 /// What each way to choose a reward model achieves on pairs that it was not fitted on.
 ///
-/// The groups of pairs (of one prompt, where the data name none) are dealt into folds anew for each seed; everything that is fitted, transforms too, is fitted on the other folds. A
-/// pair's value is the mean over the seeds of whether the chosen arm was right. Nothing is selected on what is reported: also the best
-/// single model is the one that the training folds name.
+/// The groups of pairs (of one prompt, where the data name none) are dealt into folds anew for each seed; everything
+/// that is fitted, transforms too, is fitted on the other folds. A pair's value is the mean over the seeds of whether
+/// the chosen arm was right. Nothing is selected on what is reported: also the best single model is the one that the
+/// training folds name.
 public struct CrossValidation: Sendable {
   public struct Configuration: Sendable, Hashable, Codable {
     public var folds = 5
@@ -16,6 +17,8 @@ public struct CrossValidation: Sendable {
     public var firstSeed: UInt64 = 1
     /// The part of the training groups that is used, in (0, 1]: points of a learning curve.
     public var fraction = 1.0
+    /// What a single reward model's exact tie counts.
+    public var ties = TieRule.half
 
     public init() {}
   }
@@ -62,7 +65,7 @@ public struct CrossValidation: Sendable {
     guard dataset.rewardModels.count > 1 else {
       throw .oneRewardModel
     }
-    let correctness = dataset.correctness
+    let correctness = CorrectnessTable(dataset, ties: configuration.ties)
     guard !correctness.disagreementSet.isEmpty else { throw .noDisagreement }
     guard configuration.seeds > 0 else {
       throw .setting(name: "seeds", expected: "at least one is needed", found: "\(configuration.seeds)")
@@ -118,7 +121,8 @@ public struct CrossValidation: Sendable {
           }
           if let judgement = try fitted.judge(contexts: held.contexts, domains: held.domains) {
             for (row, pair) in split.heldOut.enumerated() {
-              qualities[index].add(judgement, row: row, right: evidence.correctness.right(pair: pair))
+              qualities[index].add(
+                judgement, row: row, correctness: evidence.correctness.values.map { $0[pair] })
             }
           }
           onFold()

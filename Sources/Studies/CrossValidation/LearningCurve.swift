@@ -29,10 +29,12 @@ public struct LearningCurve: Sendable, Codable {
   /// A model that is right wherever one is.
   public let oracle: Double
 
-  /// - Parameter parts: the outcomes of the same methods at two fractions or more, ascending, over the same folds.
+  /// - Parameters:
+  ///   - parts: the outcomes of the same methods at two fractions or more, ascending, over the same folds.
+  ///   - ties: the rule of the cross-validations that the outcomes are of.
   public init(
     _ parts: [(fraction: Double, outcomes: [CrossValidation.Outcome])], dataset: PreferenceDataset,
-    using generator: inout PhiloxGenerator
+    ties: TieRule = .half, using generator: inout PhiloxGenerator
   ) {
     precondition(parts.count > 1, "a curve has two points or more")
     fractions = parts.map(\.fraction)
@@ -51,7 +53,7 @@ public struct LearningCurve: Sendable, Codable {
           gain: gain.mean, gainInterval: gain.interval)
       }
     }
-    oracle = mean(dataset.correctness.ofOracle)
+    oracle = mean(CorrectnessTable(dataset, ties: ties).ofOracle)
   }
 
   public var table: Table {

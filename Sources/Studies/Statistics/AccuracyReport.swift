@@ -22,8 +22,8 @@ public struct Estimate: Sendable, Codable, Hashable {
   public var interval: Interval { Interval(low: low, high: high) }
 }
 
-/// How right each of several methods is on the same pairs: accuracies, and differences to a reference, with paired bootstrap intervals over
-/// groups of pairs. Replay, evaluation and cross-validation all report through it.
+/// How right each of several methods is on the same pairs: accuracies, and differences to a reference, with paired
+/// bootstrap intervals over groups of pairs. Replay, evaluation and cross-validation all report through it.
 public struct AccuracyReport: Sendable {
   /// A method with its expected correctness of each pair.
   public struct Method: Sendable {
@@ -169,7 +169,8 @@ extension AccuracyReport.Row {
 }
 
 extension PreferenceDataset {
-  /// The chance that majority vote agrees with each pair's label, a tied vote being broken by a coin; 0 without label.
+  /// The chance that majority vote agrees with each pair's label, a tied vote being broken by a coin, whatever the rule
+  /// for a single model's ties; 0 without label.
   public var majorityCorrectness: [Double] {
     let vote = MajorityVote()
     return pairs.indices.map { pair in
