@@ -39,9 +39,10 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "CKernels"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"]),
-    .target(name: "Storage"),
+    .target(name: "Storage", dependencies: ["CZlib"]),
     module("Randomness", []),
     module("NeuralNetwork", ["LinearAlgebra", "Randomness"]),
     module("Transformers", ["LinearAlgebra", "NeuralNetwork", "Randomness", "Storage"]),
@@ -145,8 +146,7 @@ let package = Package(
       "StudiesTests",
       [
         "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting",
-        "RewardModels",
-        "Routing", "Storage",
+        "RewardModels", "Routing", "Storage",
       ]),
     tests(
       "TokenizationTests", ["Tokenization", "PreferenceData", "Storage", "TestSupport"],

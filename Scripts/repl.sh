@@ -34,7 +34,8 @@ build=$(swift build --package-path "$root" -c release --show-bin-path)
 export LD_LIBRARY_PATH="$build${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
 # What stands in "$@" is the script and its arguments; the flags go before them.
-set -- -I "$build/Modules" -I "$root/Sources/COpenBLAS" -I "$root/Sources/CKernels/include" -L "$build" -lRouterKit "$@"
+set -- -I "$build/Modules" -I "$root/Sources/COpenBLAS" -I "$root/Sources/CZlib" -I "$root/Sources/CKernels/include" \
+  -L "$build" -lRouterKit "$@"
 if [ "$(uname -s)" = Darwin ]; then
   prefix=$(brew --prefix)
   set -- -Xcc "-I$prefix/opt/openblas/include" -Xcc "-I$prefix/opt/lapack/include" \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what this package needs beyond Swift 6.1+ and is missing: OpenBLAS and LAPACKE with headers, gnuplot, CMake.
+# Installs what this package needs beyond Swift 6.1+ and is missing: OpenBLAS, LAPACKE and zlib with headers, gnuplot, CMake.
 # Does nothing, and prints nothing, where all is there. Uses apt (with sudo where not root) or Homebrew.
 set -eu
 
@@ -39,6 +39,7 @@ have_library() {
 missing_apt_packages() {
   { have_header cblas.h && have_library openblas; } || echo libopenblas-dev
   { have_header lapacke.h && have_library lapacke; } || echo liblapacke-dev
+  { have_header zlib.h && have_library z; } || echo zlib1g-dev
   have gnuplot || echo gnuplot-nox
   have cmake || echo cmake
 }

@@ -12,8 +12,8 @@ struct Replay: AsyncParsableCommand {
       model a pair, or asks all; the label of the chosen one is judged against the gold label. Learning methods earn a reward for
       their choice alone, and it is an idealised one: whether the label was right. In training a router sees the DPO loss instead.
 
-      Intervals are 95 % paired bootstrap intervals over prompts. RUN receives config.json, events.jsonl, summary.json, table.md,
-      table.csv, shares.csv, the trained router and plots.
+      Intervals are 95 % paired bootstrap intervals over groups of pairs, or prompts. RUN receives config.json,
+      events.jsonl, summary.json, table.md, table.csv, shares.csv, the trained router and plots.
 
       EXAMPLES
         router-bench replay --data judgebench --out runs/first
@@ -42,6 +42,7 @@ struct Replay: AsyncParsableCommand {
   var seed: UInt64 = 1
   @Option(help: "correctness, or noisy:P, flipped with probability P.")
   var reward: ReplayReward = .correctness
+  @OptionGroup var judging: TieOptions
   @Option(help: "Pairs between a decision and its reward.")
   var delay = 0
   @Option(help: "Pairs routed at once, before any of their rewards is known.")
@@ -114,6 +115,7 @@ struct Replay: AsyncParsableCommand {
     configuration.seeds = seeds
     configuration.firstSeed = seed
     configuration.reward = reward
+    configuration.ties = judging.ties
     configuration.normalizer = normalizer
     configuration.batch = batch
     configuration.delay = delay

@@ -133,10 +133,10 @@ struct ReplayOutput {
   private func legend(_ report: ReplayReport) -> String {
     """
 
-    Accuracy in % with 95 % paired bootstrap intervals over prompts (\(report.resamples) resamples); rows of learning methods
+    Accuracy in % with 95 % paired bootstrap intervals over groups or prompts (\(report.resamples) resamples); rows of learning methods
     are means over seeds. "- best" and "- majority" are differences to the best single model and to majority vote over
     all pairs, with half the width of their interval (whole ones: table.md). calls: reward-model calls a pair. us/dec,
-    us/upd: microseconds a decision and an update. A single model's tie is wrong, a tied vote counts one half.
+    us/upd: microseconds a decision and an update. \(configuration.ties.legend)
     """
       + (!hasPrices
         ? "" : "\ncost: the mean price of a pair's calls, in the unit of --prices (billions of parameters).")

@@ -56,6 +56,7 @@ struct Scaling: AsyncParsableCommand {
   @Option(
     help: "SYNTHETIC seconds that each call of a reward model waits before it computes, as for a server elsewhere.")
   var rmLatency = 0.0
+  @OptionGroup var judging: TieOptions
   @Option(help: "Runs of each learning method behind the accuracies.")
   var seeds = 5
   @Option(help: "The seed of everything.")
@@ -128,6 +129,7 @@ struct Scaling: AsyncParsableCommand {
     configuration.latencySeconds = rmLatency
     configuration.replicaNoise = replicaNoise
     configuration.seed = seed
+    configuration.ties = judging.ties
     configuration.dataName = source.name
     configuration.isSynthetic = source.data == nil
     do {
@@ -172,6 +174,7 @@ struct ScalingRunConfiguration: Encodable {
   let precision: Precision
   let rmLatencySeconds: Double
   let replicaNoise: Double?
+  let ties: TieRule
   let seeds: Int
   let seed: UInt64
   let contextDimension: Int
@@ -191,6 +194,7 @@ struct ScalingRunConfiguration: Encodable {
     precision = command.precision
     rmLatencySeconds = command.rmLatency
     replicaNoise = command.replicaNoise
+    ties = command.judging.ties
     seeds = command.seeds
     seed = command.seed
     contextDimension = inputs.encoder.dimension

@@ -113,7 +113,8 @@ struct ScalingOutput {
       RM ms: wall time of asking. majority/wall: majority vote's wall time over this one's; with reward models as small as
       the encoder the gain is at most about N/2. GiB: weights of reward models and encoder, and posteriors.
       single: the best one in hindsight for accuracy, the first for cost.
-      Intervals: 95 % paired bootstrap over prompts for accuracy, over steps for the fits.
+      Intervals: 95 % paired bootstrap over groups or prompts for accuracy, over steps for the fits.
+      \(inputs.configuration.ties.legend)
       """)
     return lines.joined(separator: "\n")
   }

@@ -46,13 +46,10 @@ public struct Annotation: Sendable, Equatable {
   /// Whether all reward models were asked.
   public var fromEnsemble: Bool { arm == nil }
 
-  /// Expected agreement with the gold label: a single model that ties says nothing and is wrong, a tied vote is broken by a coin
-  /// and counts one half.
-  public func correctness(label: ResponseSide) -> Double {
-    switch verdict {
-    case .preferred(let side): side == label ? 1 : 0
-    case .tie: fromEnsemble ? 0.5 : 0
-    }
+  /// Expected agreement with the gold label: a single model's tie counts what the rule says, one half by default; an
+  /// ensemble's is broken by a coin and counts one half by either rule.
+  public func correctness(label: ResponseSide, ties: TieRule = .half) -> Double {
+    verdict == .tie && !fromEnsemble ? ties.worth : verdict.correctness(label: label)
   }
 }
 

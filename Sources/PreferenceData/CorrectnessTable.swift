@@ -1,12 +1,12 @@
 /// Who was right: which reward model ranks which pair as the pair's gold label does. The one answer to this question; evidence, training
 /// sets, replays and reports all read it here.
 public struct CorrectnessTable: Hashable, Sendable {
-  /// `values[arm][pair]`: 1 where the arm ranks the pair strictly as its label does, else 0. An exact tie is wrong, and so is a pair without
-  /// label.
+  /// `values[arm][pair]`: 1 where the arm ranks the pair strictly as its label does, 0 where it ranks it the other way.
+  /// An exact tie counts one half, or 0, as a `TieRule` says; a pair without label counts 0.
   public let values: [[Double]]
   public let pairCount: Int
 
-  /// - Precondition: each arm has a value of each pair.
+  /// - Precondition: each arm has a value of each pair, which is 0, 1 or one half.
   public init(_ values: [[Double]]) {
     precondition(!values.isEmpty, "a table about no arm")
     precondition(values.allSatisfy { $0.count == values[0].count }, "each arm has a judgement of each pair")
@@ -15,9 +15,12 @@ public struct CorrectnessTable: Hashable, Sendable {
   }
 
   /// The judgements that a dataset records.
-  public init(_ dataset: PreferenceDataset) {
+  public init(_ dataset: PreferenceDataset, ties: TieRule = .half) {
     values = dataset.scores.map { row in
-      zip(dataset.pairs, row).map { pair, scores in pair.label != nil && scores.preferred == pair.label ? 1 : 0 }
+      zip(dataset.pairs, row).map { pair, scores in
+        guard let label = pair.label else { return 0 }
+        return scores.preferred.map { $0 == label ? 1 : 0 } ?? ties.worth
+      }
     }
     pairCount = dataset.pairs.count
   }
@@ -26,29 +29,41 @@ public struct CorrectnessTable: Hashable, Sendable {
   public var arms: Range<Int> { values.indices }
   public var pairs: Range<Int> { 0..<pairCount }
 
-  /// Whether the arm is right on the pair.
+  /// Whether the arm is right on the pair; one that ties is not.
   public func isRight(arm: Int, pair: Int) -> Bool { values[arm][pair] == 1 }
 
-  /// Whether each arm is right on the pair.
+  /// Whether each arm is right on the pair; one that ties is not.
   public func right(pair: Int) -> [Bool] { values.map { $0[pair] == 1 } }
+
+  /// Whether each arm is right or wrong on the pair; nil for one whose tie counts one half, which is neither.
+  public func answers(pair: Int) -> [Bool?] {
+    values.map { row in row[pair] == 1 ? true : row[pair] == 0 ? false : nil }
+  }
 
   /// How many arms are right on the pair.
   public func rightCount(pair: Int) -> Int { values.count { $0[pair] == 1 } }
 
-  /// The chance that an arm chosen at random is right on each pair.
+  /// How many arms are wrong on the pair.
+  public func wrongCount(pair: Int) -> Int { values.count { $0[pair] == 0 } }
+
+  /// The mean over the arms of each pair: the chance that an arm chosen at random is right, a tie being decided as its
+  /// rule says.
   public var ofRandomArm: [Double] {
     pairs.map { pair in values.reduce(0) { $0 + $1[pair] } / Double(armCount) }
   }
 
-  /// 1 for each pair on which some arm is right: what an oracle reaches.
-  public var ofOracle: [Double] { pairs.map { rightCount(pair: $0) > 0 ? 1 : 0 } }
+  /// The highest value of each pair, what an oracle reaches: 1 where some arm is right.
+  public var ofOracle: [Double] { pairs.map { values[oracleArm(pair: $0)][$0] } }
 
-  /// The first arm that is right on the pair; the first of all where none is.
-  public func oracleArm(pair: Int) -> Int { arms.first { isRight(arm: $0, pair: pair) } ?? 0 }
+  /// The arm of the highest value on the pair, which is right where any is; of equals the first.
+  public func oracleArm(pair: Int) -> Int {
+    arms.max { (values[$0][pair], -$0) < (values[$1][pair], -$1) } ?? 0
+  }
 
   // MARK: Pairs that count
 
-  /// Which pairs an accuracy is taken over.
+  /// Which pairs an accuracy is taken over. An arm whose tie counts one half neither is right nor disagrees with
+  /// anybody.
   public enum Subset: Int, Sendable, CaseIterable {
     case all
     /// The pairs that some arm gets right.
@@ -61,7 +76,7 @@ public struct CorrectnessTable: Hashable, Sendable {
     switch subset {
     case .all: true
     case .anyCorrect: rightCount(pair: pair) > 0
-    case .disagreement: (1..<armCount).contains(rightCount(pair: pair))
+    case .disagreement: rightCount(pair: pair) > 0 && wrongCount(pair: pair) > 0
     }
   }
 
@@ -80,19 +95,19 @@ public struct CorrectnessTable: Hashable, Sendable {
 
   // MARK: Arms
 
-  /// Each arm's share of right judgements.
+  /// Each arm's mean value: the share of right judgements, and of ties what they count.
   public var accuracies: [Double] { values.map { $0.reduce(0, +) / Double(max(pairCount, 1)) } }
 
-  /// The arm that is right most often; ties go to the first arm.
+  /// The arm of the highest sum of values; of equals the first.
   public var bestArm: Int { bestArm(among: Array(pairs)) }
 
-  /// The arm that is right most often on some pairs; ties go to the first arm.
+  /// The arm of the highest sum of values on some pairs; of equals the first.
   public func bestArm(among pairs: [Int]) -> Int {
-    let counts = arms.map { arm in pairs.reduce(0) { $0 + values[arm][$1] } }
-    return counts.indices.max { (counts[$0], -$0) < (counts[$1], -$1) } ?? 0
+    let sums = arms.map { arm in pairs.reduce(0) { $0 + values[arm][$1] } }
+    return sums.indices.max { (sums[$0], -$0) < (sums[$1], -$1) } ?? 0
   }
 
-  /// The arm that is right most often on the pairs of each domain; ties go to the first arm.
+  /// The arm of the highest sum of values on the pairs of each domain; of equals the first.
   public func bestArms(byDomainOf dataset: PreferenceDataset) -> [String: Int] {
     Dictionary(grouping: dataset.pairs.indices) { dataset.domain(pair: $0) }.mapValues { bestArm(among: $0) }
   }

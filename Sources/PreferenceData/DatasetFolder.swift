@@ -3,13 +3,16 @@ import Storage
 
 /// The three files of a dataset folder.
 ///
-/// - `pairs.jsonl`: `{"id", "domain"?, "source"?, "prompt", "response_a", "response_b", "label": "A" | "B" | null}`, the prompt
-///   a text or a list of `{"role", "content"}`;
+/// - `pairs.jsonl`: `{"id", "domain"?, "source"?, "group"?, "prompt", "response_a", "response_b", "label": "A" | "B" | null}`, the
+///   prompt a text or a list of `{"role", "content"}`; pairs of one group are never parted (`PairGroups`);
 /// - `scores.jsonl`: `{"id", "reward_model", "score_a", "score_b"}`, finite numbers;
 /// - `rms.json`: `{"reward_models": [{"index", "name", "huggingface_id"?, "parameters"?}]}`, in order from index 0.
 ///
 /// A folder of pairs that no model has scored yet has an empty `scores.jsonl` and an empty list of models. `readPairs` reads
 /// it; reading it as a `PreferenceDataset` is an error that says so. Further fields are ignored.
+///
+/// `pairs.jsonl.gz` and `scores.jsonl.gz` may stand in for the plain files, either of them alone too; a folder that has
+/// a file in both forms is refused, because nothing says which is meant. What is written is plain.
 public enum DatasetFolder {
   package static func pairs(in folder: URL) -> URL { folder.appendingPathComponent("pairs.jsonl") }
   package static func scores(in folder: URL) -> URL { folder.appendingPathComponent("scores.jsonl") }
@@ -19,7 +22,7 @@ public enum DatasetFolder {
   ///
   /// - Throws: `StorageError` or `PreferenceDataError`, with file, line and field.
   public static func readPairs(_ folder: URL) throws -> [PreferencePair] {
-    let file = pairs(in: folder)
+    let file = try DataFile.plainOrCompressed(pairs(in: folder))
     var pairs: [PreferencePair] = []
     var lines: [String: Int] = [:]
     try JSONLines.read(file) { record in
@@ -115,9 +118,9 @@ extension PreferenceDataset {
     let models = try DatasetFolder.readRewardModels(folder)
     let arms = try Self.arms(of: names ?? models.map(\.name), among: models)
     let pairs = try DatasetFolder.readPairs(folder)
-    let file = DatasetFolder.scores(in: folder)
+    let file = try DataFile.plainOrCompressed(DatasetFolder.scores(in: folder))
     let scores = try DatasetFolder.scores(
-      AtomicFile.read(file), file: file.path, pairs: pairs, rewardModels: models)
+      DataFile.read(file), file: file.path, pairs: pairs, rewardModels: models)
     let complete = try arms.map { arm in
       let row = scores[arm].compactMap(\.self)
       guard row.count == pairs.count else {

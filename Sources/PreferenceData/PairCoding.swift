@@ -41,7 +41,8 @@ extension PreferencePair {
     }
     self.init(
       id: try record.string("id"), domain: try record.optionalString("domain"),
-      source: try record.optionalString("source"), prompt: try Prompt(record),
+      source: try record.optionalString("source"), group: try record.optionalString("group"),
+      prompt: try Prompt(record),
       responseA: try record.string("response_a"), responseB: try record.string("response_b"), label: label)
   }
 
@@ -49,6 +50,7 @@ extension PreferencePair {
     var object: JSONObject = ["id": .string(id)]
     if let domain { object.append("domain", .string(domain)) }
     if let source { object.append("source", .string(source)) }
+    if let group { object.append("group", .string(group)) }
     object.append("prompt", prompt.json)
     object.append("response_a", .string(responseA))
     object.append("response_b", .string(responseB))

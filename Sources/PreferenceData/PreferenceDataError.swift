@@ -18,7 +18,7 @@ public enum PreferenceDataError: Error, Equatable, CustomStringConvertible {
   case emptySelection
   case scoreNotFinite(rewardModel: String, id: String)
 
-  case tooFewPromptGroups(found: Int, needed: Int)
+  case tooFewGroups(found: Int, needed: Int)
   case fractionOutOfRange(Double)
   case tooFewFolds(Int)
 
@@ -64,8 +64,9 @@ public enum PreferenceDataError: Error, Equatable, CustomStringConvertible {
       "no reward model is selected"
     case .scoreNotFinite(let rewardModel, let id):
       "the score of \"\(rewardModel)\" for the pair \"\(id)\" is NaN or infinite; compute it again or remove the pair"
-    case .tooFewPromptGroups(let found, let needed):
-      "the pairs have \(found) different prompts, but the split needs at least \(needed); pairs of one prompt stay together"
+    case .tooFewGroups(let found, let needed):
+      "the pairs have \(found) different prompts or groups, but the split needs at least \(needed); pairs of one group, or of "
+        + "one prompt where they have no group, stay together"
     case .fractionOutOfRange(let fraction):
       "a held-out fraction of \(fraction) is not between 0 and 1"
     case .tooFewFolds(let count):

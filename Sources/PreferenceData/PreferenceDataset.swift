@@ -14,6 +14,6 @@ public struct PreferenceDataset: Hashable, Sendable {
     self.scores = scores
   }
 
-  /// Who was right on which pair; O(arms x pairs) at each call.
+  /// Who was right on which pair, an exact tie counting one half; O(arms x pairs) at each call.
   public var correctness: CorrectnessTable { CorrectnessTable(self) }
 }

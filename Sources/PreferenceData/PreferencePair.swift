@@ -38,6 +38,9 @@ public struct PreferencePair: Hashable, Sendable {
   public let domain: String?
   /// Where the pair comes from.
   public let source: String?
+  /// Names the pairs that this one must not be parted from where data are split, e.g. judgements of one story by
+  /// several aspects; nil where the prompt alone says so.
+  public let group: String?
   public let prompt: Prompt
   public let responseA: String
   public let responseB: String
@@ -45,12 +48,13 @@ public struct PreferencePair: Hashable, Sendable {
   public let label: ResponseSide?
 
   public init(
-    id: String, domain: String? = nil, source: String? = nil, prompt: Prompt, responseA: String, responseB: String,
-    label: ResponseSide?
+    id: String, domain: String? = nil, source: String? = nil, group: String? = nil, prompt: Prompt, responseA: String,
+    responseB: String, label: ResponseSide?
   ) {
     self.id = id
     self.domain = domain
     self.source = source
+    self.group = group
     self.prompt = prompt
     self.responseA = responseA
     self.responseB = responseB

@@ -1,10 +1,11 @@
 import Foundation
 
-/// Reading of a file that holds one JSON value. A byte-order mark at its start is skipped.
+/// Reading of a file that holds one JSON value, plain or compressed with gzip. A byte-order mark at its start is
+/// skipped.
 public enum JSONDocument {
-  /// - Throws: `StorageError.system`, `.invalidJSON` (with line and column), `.invalidUTF8`.
+  /// - Throws: `StorageError.system`, `.invalidGzip`, `.invalidJSON` (with line and column), `.invalidUTF8`.
   public static func read(_ url: URL) throws -> JSONValue {
-    try read(try AtomicFile.read(url), file: url.path)
+    try read(try DataFile.read(url), file: url.path)
   }
 
   /// The same for bytes that were read already; `file` is their name in error texts.
@@ -21,7 +22,7 @@ public enum JSONDocument {
   }
 }
 
-/// Reading of JSON Lines: one object a line.
+/// Reading of JSON Lines: one object a line, plain or compressed with gzip.
 ///
 /// A byte-order mark at the start of the file is skipped, lines may end in CRLF, and blank lines at the end of the file are
 /// accepted; a blank line before another line is an error. A line may have up to 64 MiB. Linear in the size of the file.
@@ -33,7 +34,7 @@ public enum JSONLines {
   ///
   /// - Throws: `StorageError`, which names the line (from 1); whatever `body` throws.
   public static func read(_ url: URL, _ body: (JSONRecord) throws -> Void) throws {
-    try read(try AtomicFile.read(url), file: url.path, body)
+    try read(try DataFile.read(url), file: url.path, body)
   }
 
   /// The same for bytes that were read already; `file` is their name in error texts.

@@ -14,6 +14,10 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
   case mistypedField(place: FilePlace, field: String, expected: String, found: String)
   /// A line or an item is not a JSON object.
   case notAnObject(place: FilePlace, found: String)
+  /// The bytes are no gzip file, or cannot be unpacked; `reason` is what the reader, or zlib, says of them.
+  case invalidGzip(file: String, reason: String)
+  /// A file is there both plain and compressed.
+  case ambiguousFile(path: String, other: String)
   /// The bytes are no safetensors file; `reason` is what the reader of its header says of them.
   case invalidSafetensors(name: String, reason: String)
   case missingTensor(name: String, tensor: String)
@@ -44,6 +48,10 @@ public enum StorageError: Error, Equatable, CustomStringConvertible {
       "\(place), field \"\(field)\": expected \(expected), found \(found)"
     case .notAnObject(let place, let found):
       "\(place): expected a JSON object {…}, found \(found)"
+    case .invalidGzip(let file, let reason):
+      "\(file) cannot be unpacked: \(reason)"
+    case .ambiguousFile(let path, let other):
+      "both \(path) and \(other) exist, and nothing says which is meant; remove one of them"
     case .invalidSafetensors(let name, let reason):
       "\(name) is not a valid safetensors file: \(reason)"
     case .missingTensor(let name, let tensor):

@@ -7,11 +7,12 @@ import RouterKit
 struct CrossValidate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "crossvalidate",
-    abstract: "Cross-validate offline routers on frozen contexts, by prompt.",
+    abstract: "Cross-validate offline routers on frozen contexts, by group or prompt.",
     discussion: """
-      Prompts are dealt into folds anew for each seed, and everything is fitted on the other folds alone: transforms, hyper-parameters, and \
-      which single reward model is the best one. Rows: the policies, each single model, a random one, majority vote, the oracle. \
-      Differences are to the best single model that the training folds name; intervals are 95 % paired bootstrap intervals over prompts.
+      Prompts, or groups where pairs have one, are dealt into folds anew for each seed, and everything is fitted on \
+      the other folds alone: transforms, hyper-parameters, and which single reward model is the best one. Rows: the \
+      policies, each single model, a random one, majority vote, the oracle. Differences are to the best single model \
+      that the training folds name; intervals are 95 % paired bootstrap intervals over the same groups.
 
       The default is chosen among the others by cross-validation inside the training folds; it leaves the best single model only for a \
       gain of more than two standard errors there.
@@ -34,17 +35,19 @@ struct CrossValidate: AsyncParsableCommand {
   @Option(name: .long, help: "hashed, the n-gram context, or a Hugging Face checkpoint's folder.")
   var encoder = "hashed"
 
-  @Option(name: .long, help: "Folds of the prompts.")
+  @Option(name: .long, help: "Folds of the prompts or groups.")
   var folds = 5
 
-  @Option(name: .long, help: "Times that the prompts are dealt into folds.")
+  @Option(name: .long, help: "Times that they are dealt into folds.")
   var seeds = 10
 
   @Option(name: .long, help: "The first seed.")
   var seed: UInt64 = 1
 
-  @Option(name: .long, help: "Parts of the training prompts, separated by commas: a learning curve.")
+  @Option(name: .long, help: "Parts of the training prompts or groups, separated by commas: a learning curve.")
   var fractions = "1"
+
+  @OptionGroup var judging: TieOptions
 
   @OptionGroup(title: "The encoder") var encoding: EncoderOptions
 
@@ -70,6 +73,7 @@ struct CrossValidate: AsyncParsableCommand {
   private var settings: CrossValidation.Configuration {
     var settings = CrossValidation.Configuration()
     (settings.folds, settings.seeds, settings.firstSeed) = (folds, seeds, seed)
+    settings.ties = judging.ties
     return settings
   }
 
@@ -108,9 +112,11 @@ struct CrossValidate: AsyncParsableCommand {
       points.append(
         Point(
           fraction: part,
-          report: CrossValidationReport(outcomes[outcomes.count - 1].outcomes, dataset: dataset, using: &generator)))
+          report: CrossValidationReport(
+            outcomes[outcomes.count - 1].outcomes, dataset: dataset, ties: judging.ties, using: &generator)))
     }
-    let curve = outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, using: &generator) : nil
+    let curve =
+      outcomes.count > 1 ? LearningCurve(outcomes, dataset: dataset, ties: judging.ties, using: &generator) : nil
     try finish(points, curve, folder)
   }
 
@@ -175,7 +181,7 @@ struct CrossValidate: AsyncParsableCommand {
     }
     print(
       "\(report.pairCounts[0]) pairs, \(report.pairCounts[1]) that some model gets right, \(report.pairCounts[2]) in the "
-        + "disagreement set; \(report.rewardModels.count) reward models; context \(encoder); \(folds) folds by prompt, \(seeds) "
+        + "disagreement set; \(report.rewardModels.count) reward models; context \(encoder); \(folds) folds by group or prompt, \(seeds) "
         + "seeds from \(seed); \(Machine.current.summary)")
     // The others' tables are in table.md, and what they come to in the curve.
     print("\n\(heading(points[points.count - 1]))\n\n\(report.table.terminal())")
@@ -188,8 +194,8 @@ struct CrossValidate: AsyncParsableCommand {
     print(
       """
 
-      Accuracy in % with 95 % paired bootstrap intervals over prompts (\(report.resamples) resamples). A difference whose interval \
-      holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise.
+      Accuracy in % with 95 % paired bootstrap intervals over groups or prompts (\(report.resamples) resamples). A difference whose interval \
+      holds 0 may be chance: with some hundred pairs a gain of under 3 points is noise. \(judging.ties.legend)
       Run folder \(folder.url.path); plots: \(plots.joined(separator: "; "))
       """)
   }

@@ -9,11 +9,11 @@ struct Evaluate: AsyncParsableCommand {
     abstract: "Evaluate an offline router on the labelled pairs of a dataset.",
     discussion: """
       Each pair goes to the reward model of the highest Bradley-Terry score. Accuracies are over all pairs, over those that some model gets \
-      right, and over the disagreement set, with 95 % paired bootstrap intervals over prompts. The best single model is named by the very \
-      labels that it is judged by, as is the oracle. Pairs without label are left out.
+      right, and over the disagreement set, with 95 % paired bootstrap intervals over groups of pairs (of one prompt, where they have no \
+      group). The best single model is named by the very labels that it is judged by, as is the oracle. Pairs without label are left out.
 
       A router remembers by hashes which pairs it was trained and validated on. Where they are among those given, this is said, and a row \
-      of its own has its accuracy on the pairs of other prompts; --unseen judges everything on those alone.
+      of its own has its accuracy on the pairs of other prompts and groups; --unseen judges everything on those alone.
 
       EXAMPLES
         bayesrouter evaluate --router routers/hashed --data judgebench
@@ -30,6 +30,8 @@ struct Evaluate: AsyncParsableCommand {
   @Option(name: .long, help: "The checkpoint's folder; not needed behind hashed features or an encoder trained along.")
   var encoder: String?
 
+  @OptionGroup var judging: TieOptions
+
   @OptionGroup var encoding: EncoderOptions
 
   @Option(
@@ -37,7 +39,7 @@ struct Evaluate: AsyncParsableCommand {
     help: "A run folder for config.json, summary.json, table.txt and plots of the calibration; must not exist.")
   var out: String?
 
-  @Flag(name: .long, help: "Leave out pairs whose prompts the router was trained or validated on.")
+  @Flag(name: .long, help: "Leave out pairs whose prompts or groups the router was trained or validated on.")
   var unseen = false
 
   @Option(name: .long, help: "Seed of the bootstrap.")
@@ -58,7 +60,7 @@ struct Evaluate: AsyncParsableCommand {
     var progress = ProgressDisplay()
     let features = try await encoder.features(dataset.pairs) { progress.show($0) }
     let evaluation = try RouterEvaluation(
-      router.judge(features), dataset: dataset, known: known, using: &generator)
+      router.judge(features), dataset: dataset, known: known, ties: judging.ties, using: &generator)
     let warning =
       known == nil
       ? "the router does not say which pairs it was trained on: figures on those would be of memory"
@@ -70,7 +72,7 @@ struct Evaluate: AsyncParsableCommand {
         at: URL(fileURLWithPath: out),
         configuration: RunConfiguration(
           router: self.router, fingerprint: router.fingerprint.description, data: data, encoder: router.encoder,
-          unseen: unseen, seed: seed))
+          unseen: unseen, ties: judging.ties, seed: seed))
     }
     print(json ? summary : evaluation.text)
     guard let folder else { return }
@@ -89,6 +91,7 @@ struct Evaluate: AsyncParsableCommand {
     let data: String
     let encoder: String
     let unseen: Bool
+    let ties: TieRule
     let seed: UInt64
     let machine = Machine.current
     let blas = BLASRuntime.current
@@ -102,7 +105,7 @@ struct Evaluate: AsyncParsableCommand {
     }
     let pairs = dataset.pairs.indices.filter { !known.haveSeen(dataset.pairs[$0]) }
     guard !pairs.isEmpty else {
-      throw ValidationError("--unseen: the router has seen the prompts of all \(dataset.pairs.count) pairs")
+      throw ValidationError("--unseen: the router has seen the prompts or groups of all \(dataset.pairs.count) pairs")
     }
     return dataset.selecting(pairs: pairs)
   }
@@ -150,7 +153,7 @@ extension RouterEvaluation {
 
       comparisons ordered rightly \(comparisonAccuracy.map { String(format: "%.2f %%", $0 * 100) } ?? "-"); \
       correctness predicted rightly \(String(format: "%.2f %%, ECE %.3f", classificationAccuracy * 100, expectedCalibrationError))
-      Intervals: 95 %, paired bootstrap over prompts (\(bootstrapResamples) resamples). A tied vote counts one half.
+      Intervals: 95 %, paired bootstrap over groups or prompts (\(bootstrapResamples) resamples). \(ties.legend)
       """
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RouterKit
 
@@ -28,6 +29,8 @@ struct Synthesize: ParsableCommand {
   @Option(name: .long, help: "Seed of the dataset.")
   var seed: UInt64 = 1
 
+  @OptionGroup var judging: TieOptions
+
   @Flag(name: .long, help: "Replace the folder if it exists.")
   var replace = false
 
@@ -48,23 +51,25 @@ struct Synthesize: ParsableCommand {
     let dataset = world.dataset(using: &generator)
     try dataset.write(to: URL(fileURLWithPath: out), replacing: replace)
     print("wrote \(out): \(pairs) synthetic pairs, \(rms) synthetic reward models, seed \(seed)\n")
-    print(AccuracyTable(dataset).text)
+    print(AccuracyTable(dataset, ties: judging.ties).text)
   }
 }
 
 /// How often each reward model and each way to combine them is right, by domain.
 private struct AccuracyTable {
   let dataset: PreferenceDataset
+  let ties: TieRule
 
-  init(_ dataset: PreferenceDataset) {
+  init(_ dataset: PreferenceDataset, ties: TieRule) {
     self.dataset = dataset
+    self.ties = ties
   }
 
   /// A method's chance to be right on each pair.
   private typealias Correctness = [Double]
 
   private var rows: [(name: String, correctness: Correctness)] {
-    let table = dataset.correctness
+    let table = CorrectnessTable(dataset, ties: ties)
     let best = table.bestArms(byDomainOf: dataset)
     let domainBest = table.pairs.map { table.values[best[dataset.domain(pair: $0)] ?? 0][$0] }
     return zip(dataset.rewardModels.map(\.name), table.values).map { ($0, $1) } + [

@@ -9,11 +9,14 @@ struct Train: AsyncParsableCommand {
     abstract: "Train an offline router on a dataset with all models' scores.",
     discussion: """
       Learns from which reward models are right where: L = L_bt + lambda L_cls + mu L_reg over pair features, which a frozen encoder gives \
-      once; with --tune the encoder, or part of it, learns too. Part of the pairs, whole prompts, decides which epoch is best and when to stop.
+      once; with --tune the encoder, or part of it, learns too. Part of the pairs, whole groups (or prompts) of them, decides \
+      which epoch is best and when to stop.
 
       ROUTER receives best and last (routers, each with the encoder that was trained along), state (to resume from), log.jsonl, config.json, \
       summary.json and plots. A killed run goes on with --resume and ends as it would have without the kill, bit for bit; with other settings it \
       is refused.
+
+      A reward model that ties on a pair neither wins nor loses there, and has no label; with --ties wrong it is wrong.
 
       EXAMPLES
         bayesrouter train --data judgebench --encoder hashed --out routers/hashed
@@ -56,6 +59,7 @@ struct Train: AsyncParsableCommand {
   var patience = OfflineTraining().patience
   @Option(name: .long, help: "Share of the pairs that validate; 0 for none.")
   var validation = 0.2
+  @OptionGroup var judging: TieOptions
   @Flag(name: .long, inversion: .prefixedNo, help: "Learn from the disagreement set alone.")
   var disagreementOnly = true
   @Flag(name: .long, inversion: .prefixedNo, help: "Thin comparisons until each model wins as often as it loses.")
@@ -121,6 +125,7 @@ struct Train: AsyncParsableCommand {
     let dataset = try PreferenceDataset(folder: URL(fileURLWithPath: data))
     var settings = RouterTraining()
     (settings.training, settings.set, settings.validation) = (training, setConfiguration, validation)
+    settings.ties = judging.ties
     let tuned = try tuning.encoder(encoder, encoding.reading, seed: seed)
     var progress = ProgressDisplay()
     // All that can be wrong with the input is found before the folder exists.

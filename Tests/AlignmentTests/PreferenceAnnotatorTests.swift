@@ -33,11 +33,20 @@ private struct Fallible: RewardModel {
     PreferenceAnnotator(pool: try MeteredPool(models))
   }
 
-  @Test func oneModelsTieIsWrongAndAVotesTieIsHalfRight() async throws {
+  @Test func aTieIsHalfRightAndByTheOtherRuleOneModelsIsWrong() async throws {
     let pair = PreferencePair(id: "p", prompt: .text("q"), responseA: "x", responseB: "y", label: .a)
     let annotator = try annotator([Fallible(name: "one", offset: 1), Fallible(name: "two", offset: 2)])
-    #expect(try await annotator.annotate(pair, by: .arm(0)).correctness(label: .a) == 0)
-    #expect(try await annotator.annotate(pair, by: .ensemble(MajorityVote())).correctness(label: .a) == 0.5)
+    let one = try await annotator.annotate(pair, by: .arm(0))
+    let vote = try await annotator.annotate(pair, by: .ensemble(MajorityVote()))
+    #expect(one.verdict == .tie && vote.verdict == .tie)
+    for label in ResponseSide.allCases {
+      #expect(one.correctness(label: label) == 0.5 && one.correctness(label: label, ties: .wrong) == 0)
+      #expect(vote.correctness(label: label) == 0.5 && vote.correctness(label: label, ties: .wrong) == 0.5)
+    }
+    let sure = try await annotator.annotate(self.pair(0), by: .arm(0))
+    for ties in TieRule.allCases {
+      #expect(sure.correctness(label: .a, ties: ties) == 1 && sure.correctness(label: .b, ties: ties) == 0)
+    }
   }
 
   /// The chosen model fails response B of every third pair: the second in the order scores both responses of these pairs.

@@ -40,12 +40,12 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
     return try decoder.decode(Summary.self, from: Data(contentsOf: run.appendingPathComponent("summary.json")))
   }
 
-  /// The figures of the data's own README and of JudgeBench's metric.
+  /// The figures of the data's own README and of JudgeBench's metric, by which a tie is wrong.
   @Test(.enabled(if: FileManager.default.fileExists(atPath: judgeBench.path), "no ../shared/data/judgebench here"))
   func judgeBenchHasItsPublishedAccuracies() throws {
     try withTemporaryFolder { folder in
       let run = folder.appendingPathComponent("run")
-      let result = try replay(["--data", judgeBench.path, "--out", run.path, "--seeds", "2"])
+      let result = try replay(["--data", judgeBench.path, "--out", run.path, "--seeds", "2", "--ties", "wrong"])
       #expect(result.status == 0, "\(result.errors)")
       let summary = try summary(run)
       #expect(summary.pairs == 350 && summary.disagreementPairs == 187)
@@ -67,6 +67,8 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
     try withDataset { data, run in
       let result = try replay(["--data", data.path, "--out", run.path, "--seeds", "2", "--log-decisions"])
       #expect(result.status == 0, "\(result.errors)")
+      let config = try String(contentsOf: run.appendingPathComponent("config.json"), encoding: .utf8)
+      #expect(config.contains("\"ties\" : \"half\"") && result.output.contains("An exact tie counts one half."))
       let names = Set(try FileManager.default.contentsOfDirectory(atPath: run.path))
       let expected = [
         "config.json", "events.jsonl", "summary.json", "table.md", "table.csv", "shares.csv", "router", "regret.gp",

@@ -43,14 +43,19 @@ struct FolderTexts {
   }
 }
 
-/// Where the real data lies beside the package, if it does.
+/// Real data beside the package, where they are there.
 enum RealData {
-  static let judgeBench = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared/data/judgebench")
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared/data")
 
-  static var isPresent: Bool {
-    let isPresent = FileManager.default.fileExists(atPath: judgeBench.appendingPathComponent("pairs.jsonl").path)
-    if !isPresent { print("skipped: no JudgeBench data beside the package") }
+  static let judgeBench = folder.appendingPathComponent("judgebench")
+  static let hanna = folder.appendingPathComponent("hanna")
+  static let wmt22 = folder.appendingPathComponent("wmt22")
+
+  /// Whether a dataset is there; says so where it is not.
+  static func isPresent(_ folder: URL) -> Bool {
+    let isPresent = FileManager.default.fileExists(atPath: folder.appendingPathComponent("rms.json").path)
+    if !isPresent { print("skipped: there is no ../shared/data/\(folder.lastPathComponent) beside the package") }
     return isPresent
   }
 }

@@ -46,6 +46,37 @@ import Testing
     #expect(RouterPairs(training: [pair(.text("o"), "x", "y")]).overlap(with: [pair(.text("q"), "x", "y")]).seen == 0)
   }
 
+  /// Two aspects of one story have two prompts, and are known together.
+  @Test func pairsOfOneGroupAreKnownTogether() throws {
+    func aspect(_ name: String, group: String?) -> PreferencePair {
+      PreferencePair(id: name, group: group, prompt: .text(name), responseA: "x", responseB: "y", label: .a)
+    }
+    let known = RouterPairs(
+      training: try behavior([aspect("first", group: "story 1"), pair(.text("p"), "x", "y")]),
+      validation: try behavior([aspect("first", group: "story 2")]))
+    let overlap = known.overlap(with: [
+      aspect("first", group: "story 1"), aspect("second", group: "story 1"), aspect("third", group: "story 2"),
+      aspect("second", group: "story 3"), aspect("second", group: nil), aspect("p", group: "story 4"),
+    ])
+    #expect(overlap.trained == 2 && overlap.samePrompt == 2 && overlap.unseen == 2)
+    #expect(try #require(overlap.warning).contains("2 share a prompt or a group with those"))
+    #expect(known.haveSeen(aspect("second", group: "story 2")) && !known.haveSeen(aspect("second", group: "story 3")))
+    let online = RouterPairs(training: [aspect("o", group: "story 5")], prior: known)
+    #expect(online.haveSeen(aspect("any", group: "story 5")) && online.haveSeen(aspect("any", group: "story 1")))
+    #expect(try JSONDecoder().decode(RouterPairs.self, from: JSONEncoder().encode(online)) == online)
+  }
+
+  /// A manifest from before there were groups has no list of them, and what has no groups writes none.
+  @Test func manifestsWithoutGroupsCanBeRead() throws {
+    let known = try known()
+    let encoded = try JSONEncoder().encode(known)
+    #expect(!String(decoding: encoded, as: UTF8.self).contains("groups"))
+    let old = #"{"training":"00000000000000ff","validation":"","prompts":"00000000000000fe"}"#
+    #expect(try JSONDecoder().decode(RouterPairs.self, from: Data(old.utf8)).overlap(with: []).seen == 0)
+    let damaged = #"{"training":"","validation":"","prompts":"","groups":"12"}"#
+    #expect(throws: DecodingError.self) { try JSONDecoder().decode(RouterPairs.self, from: Data(damaged.utf8)) }
+  }
+
   @Test func savedPairsAreTheSame() throws {
     let known = try known()
     let encoded = try JSONEncoder().encode(known)

@@ -159,7 +159,7 @@ import Testing
         return ""
       } catch { return "\(error)" }
     }
-    #expect(problem { _ = try validation(pairs: 4) }.contains("4 prompts"))
+    #expect(problem { _ = try validation(pairs: 4) }.contains("4 prompts or groups"))
     #expect(problem { _ = try validation { $0.fraction = 0 } }.contains("fractions"))
     let world = try twoDomainWorld(20)
     let one = world.dataset.selecting(arms: [0])
@@ -181,10 +181,10 @@ import Testing
       scores: Matrix(rows: [[3.0, 1, 1], [0, 1, 0]]),
       probabilities: Matrix(rows: [[0.95, 0.1, 0.35], [0.31, 1, 0.0]]))
     var quality = JudgementQuality()
-    quality.add(judgement, row: 0, right: [true, true, false])
+    quality.add(judgement, row: 0, correctness: [1, 1, 0])
     // (0, 2) is ordered rightly, (1, 2) is a tie.
     #expect(quality.comparisonAccuracy == 0.75)
-    quality.add(judgement, row: 1, right: [true, false, false])
+    quality.add(judgement, row: 1, correctness: [1, 0, 0])
     // (0, 1) is ordered wrongly, (0, 2) is a tie.
     #expect(quality.comparisonAccuracy == 0.5)
     // Right at one half: 0.95, 0.35 and 0.
@@ -197,5 +197,20 @@ import Testing
     // |0 - 0| + |1 - 0.1| + |1 - 0.66| + |1 - 1.95|, over six.
     #expect(abs(quality.expectedCalibrationError - (0.9 + 0.34 + 0.95) / 6) < 1e-12)
     #expect(JudgementQuality().comparisonAccuracy == nil)
+  }
+
+  /// A tie is compared with nobody, and half right: in its bin, and on whichever side of one half its probability lies.
+  @Test func aTieIsHalfRightAndComparedWithNobody() throws {
+    let judgement = OfflineRouter.Judgement(
+      scores: Matrix(rows: [[3.0, 9, 1]]), probabilities: Matrix(rows: [[0.95, 0.85, 0.05]]))
+    var quality = JudgementQuality()
+    quality.add(judgement, row: 0, correctness: [1, 0.5, 0])
+    #expect(quality.comparisonAccuracy == 1 && quality.count == 3)
+    #expect(quality.classificationAccuracy == 2.5 / 3)
+    #expect(quality.reliability[8].frequency == 0.5)
+    #expect(abs(quality.expectedCalibrationError - (0.05 + 0.35 + 0.05) / 3) < 1e-12)
+    quality = JudgementQuality()
+    quality.add(judgement, row: 0, correctness: [0.5, 0.5, 0.5])
+    #expect(quality.comparisonAccuracy == nil && quality.classificationAccuracy == 0.5)
   }
 }

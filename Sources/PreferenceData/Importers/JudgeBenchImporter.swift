@@ -7,20 +7,21 @@ import Storage
 /// Pairs keep the order and sides of the data files. Data files that no reward model judged are left out. The models are
 /// ordered by nominal size, largest first, then by id. Each output line repeats its pair and has
 /// `judgments: [{"judgment": {"judge_model", "scores": [score of A, score of B]}, …}, …]`; the first judgement, in the order
-/// A, B, is taken. Source: Tan et al., "JudgeBench", arXiv 2410.12784.
+/// A, B, is taken. Each file may be compressed with gzip, its name then ending in `.jsonl.gz`. Source: Tan et al.,
+/// "JudgeBench", arXiv 2410.12784.
 public enum JudgeBenchImporter {
   private static let judge = ",judge_name=reward_model,"
 
   /// - Throws: `StorageError` or `PreferenceDataError`, with file and line.
   public static func read(_ folder: URL) throws -> ImportedDataset {
-    let dataFiles = try list(folder, "data") { $0.hasSuffix(".jsonl") }
-    let outputFiles = try list(folder, "outputs") { $0.contains(judge) && $0.hasSuffix(".jsonl") }
+    let dataFiles = try list(folder, "data") { baseName($0) != nil }
+    let outputFiles = try list(folder, "outputs") { $0.contains(judge) && baseName($0) != nil }
     var pairs: [PreferencePair] = []
     var indexOfPair: [String: Int] = [:]
     var notes: [String] = []
     var judged: Set<URL> = []
     for file in dataFiles {
-      let prefix = file.deletingPathExtension().lastPathComponent + judge
+      let prefix = (baseName(file.lastPathComponent) ?? "") + judge
       let outputs = outputFiles.filter { $0.lastPathComponent.hasPrefix(prefix) }
       guard !outputs.isEmpty else {
         notes.append("\(file.lastPathComponent) was left out: no reward model judged it")
@@ -115,6 +116,13 @@ public enum JudgeBenchImporter {
       let a = scores[0].double, let b = scores[1].double, a.isFinite, b.isFinite
     else { throw PreferenceDataError.failedJudgment(place: record.place, id: id) }
     return (model, ScorePair(a: a, b: b))
+  }
+
+  /// A file's name without `.jsonl` or `.jsonl.gz`; nil for another ending.
+  private static func baseName(_ name: String) -> String? {
+    [".jsonl", ".jsonl" + DataFile.compressedEnding].first { name.hasSuffix($0) }.map {
+      String(name.dropLast($0.count))
+    }
   }
 
   /// The files of a subfolder in the order of their names.

@@ -4,12 +4,12 @@ import Storage
 /// Reads preference data as trainers use it: JSON Lines, or one JSON list, of `{"prompt"?, "chosen", "rejected"}`, each field a
 /// text or a list of messages (TRL's formats, with explicit or implicit prompt).
 ///
-/// Without a prompt field, the prompt is what chosen and rejected both begin with: their common messages, or in texts what
-/// stands before the last mark of the assistant (`Conversation`). Message lists that repeat the prompt are cut after it. A
-/// prompt of one user message becomes its text. `id` (a text or an integer) and the texts `domain` and `source` are kept; a
-/// record without id is named `pair-N` after its position N. The chosen response gets side A or B by a fair coin. The result
-/// has no reward models: such a folder is for collecting scores, and reading it as a pool is an error that says so.
-/// Source: TRL, docs/source/dataset_formats.md.
+/// Without a prompt field, the prompt is what chosen and rejected both begin with: their common messages, or in texts
+/// what stands before the last mark of the assistant (`Conversation`). Message lists that repeat the prompt are cut
+/// after it. A prompt of one user message becomes its text. `id` (a text or an integer) and the texts `domain` and
+/// `source` are kept; a record without id is named `pair-N` after its position N. The chosen response gets side A or B
+/// by a fair coin. The result has no reward models: such a folder is for collecting scores, and reading it as a pool is
+/// an error that says so. The file may be compressed with gzip. Source: TRL, docs/source/dataset_formats.md.
 public enum PairsImporter {
   /// - Throws: `StorageError` or `PreferenceDataError`, with file and line or item.
   public static func read(_ file: URL, using generator: inout some RandomNumberGenerator) throws -> ImportedDataset {
@@ -35,7 +35,7 @@ public enum PairsImporter {
   }
 
   private static func records(_ file: URL) throws -> [JSONRecord] {
-    let bytes = try AtomicFile.read(file)
+    let bytes = try DataFile.read(file)
     // A list starts with '[', which no line of JSON Lines may; a byte-order mark may stand before it.
     let first = bytes.first { !([0xef, 0xbb, 0xbf, 0x20, 0x09, 0x0a, 0x0d] as [UInt8]).contains($0) }
     if first == UInt8(ascii: "[") {

@@ -5,6 +5,8 @@ import LinearAlgebra
 ///
 ///     p(y[i, n] = 1) = sigmoid(b_n + x_i . w_n),   b_n ~ N(0, 1),  w_n ~ N(0, W I)
 ///
+/// A tie that counts one half is half a success and half a failure: its likelihood is p^(1/2) (1 - p)^(1/2).
+///
 /// fitted by Newton's method to the posterior mode, with the Laplace approximation N(mode, H^-1) and the W of a grid that maximises
 ///
 ///     log evidence = log p(y | mode) + log p(mode) + (k + 1)/2 log 2 pi - 1/2 log det H.
@@ -82,11 +84,12 @@ public struct LaplacePosterior: Sendable {
 
   /// - Parameters:
   ///   - contexts: n x k, an intercept among them where one is wanted.
-  ///   - labels: 0 or 1, one a row.
+  ///   - labels: one a row, in 0...1: the likelihood of a label y is p^y (1 - p)^(1 - y).
   ///   - priorVariance: of each weight, about 0.
   /// - Throws: `LinearAlgebraError` where rounding leaves no positive definite precision.
   public init(contexts: Matrix<Double>, labels: [Double], priorVariance: [Double]) throws {
     precondition(labels.count == contexts.rows && priorVariance.count == contexts.columns, "one label a row")
+    precondition(labels.allSatisfy { (0...1).contains($0) }, "a label is not in 0...1")
     precondition(priorVariance.allSatisfy { $0 > 0 && $0.isFinite }, "a prior variance is not positive and finite")
     var weights = [Double](repeating: 0, count: contexts.columns)
     var objective = Self.logPosterior(contexts, labels, priorVariance, weights)
@@ -129,9 +132,10 @@ public struct LaplacePosterior: Sendable {
   ) -> Double {
     let logits = gemv(contexts, .asIs, weights)
     let likelihood = zip(labels, logits).reduce(0) { sum, item in
-      let signed = item.0 > 0.5 ? item.1 : -item.1
-      // log sigmoid, without overflow on either side.
-      return sum + min(signed, 0) - log1p(exp(-abs(signed)))
+      let (label, logit) = item
+      // y log p + (1 - y) log(1 - p), without overflow on either side.
+      let linear: Double = label * min(logit, 0) + (1 - label) * min(-logit, 0)
+      return sum + linear - log1p(exp(-abs(logit)))
     }
     return zip(weights, variance).reduce(likelihood) { $0 - 0.5 * ($1.0 * $1.0 / $1.1 + log(2 * .pi * $1.1)) }
   }

@@ -2,9 +2,9 @@ import Randomness
 
 /// The default: one of several policies, chosen by cross-validation within the evidence it is fitted on.
 ///
-/// The first candidate stands unless another one is right more often by more than `margin` standard errors of the paired difference
-/// over prompts: a gain that the inner folds cannot tell from chance is none. By chance alone one standard error would be passed once
-/// in six times by each rival; two, once in 44. O(folds x candidates) fits.
+/// The first candidate stands unless another one is right more often by more than `margin` standard errors of the
+/// paired difference over groups of pairs: a gain that the inner folds cannot tell from chance is none. By chance alone
+/// one standard error would be passed once in six times by each rival; two, once in 44. O(folds x candidates) fits.
 ///
 /// Source: after Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, section 7.10 (the one-standard-error rule).
 public struct NestedPolicy: OfflinePolicy {
@@ -38,7 +38,7 @@ public struct NestedPolicy: OfflinePolicy {
     var generator = PhiloxGenerator(seed: seed, stream: "inner-folds")
     let order = generator.permutation(groups.count)
     let foldOfGroup = Dictionary(uniqueKeysWithValues: order.enumerated().map { (groups[$1], $0 % folds) })
-    // right[candidate][pair], as 0 or 1.
+    // right[candidate][pair], as 0 or 1, or what a tie counts.
     var right = [[Double]](
       repeating: [Double](repeating: 0, count: evidence.pairCount), count: candidates.count)
     for fold in 0..<folds {
@@ -55,7 +55,7 @@ public struct NestedPolicy: OfflinePolicy {
     return gains[best].mean > margin * gains[best].standardError ? best : 0
   }
 
-  /// The sum of the gain over each prompt is one observation.
+  /// The sum of the gain over each group is one observation.
   private func gain(
     of values: [Double], over reference: [Double], _ groups: [Int]
   ) -> (mean: Double, standardError: Double) {

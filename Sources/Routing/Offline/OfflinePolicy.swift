@@ -9,7 +9,7 @@ public struct OfflineEvidence: Sendable {
   public let correctness: CorrectnessTable
   /// The kind of task of each pair; nil where it is not known.
   public let domains: [String?]
-  /// Pairs of one number share a prompt: they are evidence together.
+  /// Pairs of one number are of one group, or of one prompt: they are evidence together.
   public let groups: [Int]
 
   public init(contexts: Matrix<Double>, correctness: CorrectnessTable, domains: [String?], groups: [Int]) {
@@ -60,8 +60,8 @@ extension FittedOfflinePolicy {
   public func judge(contexts: Matrix<Double>, domains: [String?]) -> OfflineRouter.Judgement? { nil }
 }
 
-/// The arm that is right most often in the evidence, for every pair. What it expects of an arm is the arm's accuracy there: what a
-/// forecast by context has to beat.
+/// The arm of the highest accuracy in the evidence, for every pair. What it expects of an arm is the arm's accuracy
+/// there: what a forecast by context has to beat.
 public struct BestSinglePolicy: OfflinePolicy {
   public let name = "best single (named by training)"
 
@@ -84,7 +84,7 @@ public struct BestSinglePolicy: OfflinePolicy {
   }
 }
 
-/// The arm that is right most often in the evidence of the pair's domain; in a domain without evidence, in all of it.
+/// The arm of the highest accuracy in the evidence of the pair's domain; in a domain without evidence, in all of it.
 public struct BestOfDomainPolicy: OfflinePolicy {
   public let name = "best of domain (named by training)"
 

@@ -32,7 +32,7 @@ public struct OfflineTrainer: Sendable {
   /// - Parameters:
   ///   - behavior: of the training pairs, from which `set` was made; names pairs in errors.
   ///   - features: one row a pair of the dataset.
-  ///   - validation: pairs that decide which epoch is best, disjoint from the training pairs by prompt.
+  ///   - validation: pairs that decide which epoch is best, disjoint from the training pairs by prompt and group.
   /// - Throws: `RoutingError.training`, `RoutingError.notFinite`.
   public init(
     _ training: OfflineTraining, set: RouterTrainingSet, behavior: RewardModelBehavior, features: Matrix<Float>,
@@ -232,7 +232,8 @@ public struct OfflineTrainer: Sendable {
     return generator.permutation(samples)
   }
 
-  /// The share of validation pairs, else of training pairs, whose best-scored model is right.
+  /// The share of validation pairs, else of training pairs, whose best-scored model is right; a tie counts what its
+  /// rule says.
   private func validationAccuracy() throws -> Double {
     let judged = validation ?? behavior
     let features =
@@ -241,8 +242,8 @@ public struct OfflineTrainer: Sendable {
       case .texts(let texts): try texts.features(of: judged.pairs, optimizer.transformer.model)
       }
     let scores = network.scores(contexts: network.encoder.forward(features).contexts).comparison
-    let right = judged.pairs.indices.count { judged.correctness.isRight(arm: scores.row($0).firstHighest, pair: $0) }
-    return Double(right) / Double(judged.pairs.count)
+    let right = judged.pairs.indices.reduce(0) { $0 + judged.correctness.values[scores.row($1).firstHighest][$1] }
+    return right / Double(judged.pairs.count)
   }
 }
 

@@ -11,10 +11,11 @@ public struct PublishedRecipePolicy: OfflinePolicy {
   public enum Stopping: Sendable {
     /// After all epochs: within a fold no data is left to stop by.
     case lastEpoch
-    /// After the epoch whose contexts, learnt on half of the prompts, explain the judgements of the other half best: by the evidence of
-    /// a Bayesian last layer, advantages regressed on the leading whitened coordinates of h with the weights integrated out. On the
-    /// half that they were learnt on the evidence rises to the end. Where no epoch's evidence is `strongEvidence` above that without
-    /// any context, nothing is trained, and the best single arm is asked.
+    /// After the epoch whose contexts, learnt on half of the groups, explain the judgements of the other half best: by
+    /// the evidence of a Bayesian last layer, advantages regressed on the leading whitened coordinates of h with the
+    /// weights integrated out. On the half that they were learnt on the evidence rises to the end. Where no epoch's
+    /// evidence is `strongEvidence` above that without any context, nothing is trained, and the best single arm is
+    /// asked.
     case evidence
   }
 

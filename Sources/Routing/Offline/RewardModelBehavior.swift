@@ -10,16 +10,21 @@ public struct RewardModelBehavior: Sendable, Equatable {
   public let ids: [String]
   /// What they are known by wherever they occur again; none where only evidence of them is known.
   public let identities: [PairIdentity]
-  /// y: whether model n ranks pair `pairs[i]` as its label does, by positions in `pairs`.
+  /// y: whether model n ranks pair `pairs[i]` as its label does, by positions in `pairs`. A tie is what the rule for
+  /// ties says: neither right nor wrong by default.
   public let correctness: CorrectnessTable
   /// `margins[i][n]`: the score of the better response minus that of the other, in the model's own unit.
   public let margins: [[Double]]
   /// Pairs that were left out because nobody knows their label.
   public let unlabelledCount: Int
 
-  /// - Parameter selection: indices of the pairs to look at; all if nil.
+  /// - Parameters:
+  ///   - selection: indices of the pairs to look at; all if nil.
+  ///   - ties: what an exact tie counts.
   /// - Throws: `RoutingError.training` for fewer than two reward models and where no pair has a label.
-  public init(_ dataset: PreferenceDataset, pairs selection: [Int]? = nil) throws(RoutingError) {
+  public init(
+    _ dataset: PreferenceDataset, pairs selection: [Int]? = nil, ties: TieRule = .half
+  ) throws(RoutingError) {
     rewardModels = dataset.rewardModels.map(\.name)
     guard rewardModels.count >= 2 else { throw .training(.oneRewardModel(name: rewardModels.first ?? "")) }
     let looked = selection?.sorted() ?? Array(dataset.pairs.indices)
@@ -28,29 +33,30 @@ public struct RewardModelBehavior: Sendable, Equatable {
     guard !pairs.isEmpty else { throw .training(.noLabels(pairs: looked.count)) }
     ids = pairs.map { dataset.pairs[$0].id }
     identities = pairs.map { PairIdentity(dataset.pairs[$0]) }
-    correctness = dataset.correctness.selecting(pairs: pairs)
+    correctness = CorrectnessTable(dataset, ties: ties).selecting(pairs: pairs)
     margins = pairs.map { pair in
       let label = dataset.pairs[pair].label ?? .a
       return dataset.scores.map { $0[pair][label] - $0[pair][label.other] }
     }
   }
 
-  /// The behaviour that evidence tells of, which knows no scores: margins are 1 or -1.
+  /// The behaviour that evidence tells of, which knows no scores: margins are 1, -1, or 0 for a tie.
   init(_ evidence: OfflineEvidence) {
     rewardModels = evidence.correctness.arms.map { "arm \($0)" }
     pairs = Array(0..<evidence.pairCount)
     ids = pairs.map { "\($0)" }
     identities = []
     correctness = evidence.correctness
-    margins = pairs.map { pair in evidence.correctness.right(pair: pair).map { $0 ? 1 : -1 } }
+    margins = pairs.map { pair in evidence.correctness.values.map { 2 * $0[pair] - 1 } }
     unlabelledCount = 0
   }
 
-  /// All (winner, loser) of models that disagree on the pair at this position.
+  /// All (winner, loser) of models that disagree on the pair at this position. A model that ties neither wins nor
+  /// loses.
   func comparisons(at position: Int) -> [ArmComparison] {
-    let answers = correctness.right(pair: position)
-    return answers.indices.filter { answers[$0] }.flatMap { winner in
-      answers.indices.filter { !answers[$0] }.map { ArmComparison(winner: winner, loser: $0) }
+    let answers = correctness.answers(pair: position)
+    return answers.indices.filter { answers[$0] == true }.flatMap { winner in
+      answers.indices.filter { answers[$0] == false }.map { ArmComparison(winner: winner, loser: $0) }
     }
   }
 }

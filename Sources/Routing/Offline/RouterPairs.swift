@@ -5,15 +5,18 @@ import PreferenceData
 public struct RouterPairs: Sendable, Equatable {
   private let training: Set<UInt64>
   private let validation: Set<UInt64>
-  /// Of both.
+  /// The prompts of both, and the groups of those that have one.
   private let prompts: Set<UInt64>
+  private let groups: Set<UInt64>
 
   /// - Parameter validation: the pairs that named the best epoch, if any did.
   public init(training: RewardModelBehavior, validation: RewardModelBehavior?) {
     let validating = validation?.identities ?? []
     self.training = Set(training.identities.map(\.pair))
     self.validation = Set(validating.map(\.pair))
-    prompts = Set((training.identities + validating).map(\.prompt))
+    let all = training.identities + validating
+    prompts = Set(all.map(\.prompt))
+    groups = Set(all.compactMap(\.group))
   }
 
   /// The pairs that an online router has learnt from, and those of the router that gave its prior.
@@ -22,13 +25,14 @@ public struct RouterPairs: Sendable, Equatable {
     training = Set(identities.map(\.pair)).union(prior?.training ?? [])
     validation = prior?.validation ?? []
     prompts = Set(identities.map(\.prompt)).union(prior?.prompts ?? [])
+    groups = Set(identities.compactMap(\.group)).union(prior?.groups ?? [])
   }
 
   /// How many pairs of a set are new to the router.
   public struct Overlap: Sendable, Equatable, Codable {
     public fileprivate(set) var trained = 0
     public fileprivate(set) var validated = 0
-    /// Further pairs whose prompt it has seen, with other responses.
+    /// Further pairs whose prompt it has seen with other responses, or whose group it has seen.
     public fileprivate(set) var samePrompt = 0
     public fileprivate(set) var unseen = 0
 
@@ -39,7 +43,7 @@ public struct RouterPairs: Sendable, Equatable {
       guard seen > 0 else { return nil }
       let parts = [
         (trained, "it was trained on"), (validated, "its best epoch was chosen by"),
-        (samePrompt, "share a prompt with those"),
+        (samePrompt, "share a prompt or a group with those"),
       ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
       return
         "the router knows \(seen) of these \(seen + unseen) pairs (\(parts.joined(separator: ", "))): figures on them are those "
@@ -54,7 +58,7 @@ public struct RouterPairs: Sendable, Equatable {
         overlap.trained += 1
       } else if validation.contains(identity.pair) {
         overlap.validated += 1
-      } else if prompts.contains(identity.prompt) {
+      } else if haveSeen(identity) {
         overlap.samePrompt += 1
       } else {
         overlap.unseen += 1
@@ -62,13 +66,18 @@ public struct RouterPairs: Sendable, Equatable {
     }
   }
 
-  /// Whether training or validation had the pair's prompt.
-  public func haveSeen(_ pair: PreferencePair) -> Bool { prompts.contains(PairIdentity(pair).prompt) }
+  /// Whether training or validation had the pair's prompt or group.
+  public func haveSeen(_ pair: PreferencePair) -> Bool { haveSeen(PairIdentity(pair)) }
+
+  private func haveSeen(_ identity: PairIdentity) -> Bool {
+    prompts.contains(identity.prompt) || identity.group.map { groups.contains($0) } ?? false
+  }
 }
 
-/// Three texts of 16 hexadecimal digits a hash, ascending: a manifest stays one that people can open.
+/// Texts of 16 hexadecimal digits a hash, ascending: a manifest stays one that people can open. That of the groups is
+/// missing where no pair has one, as in manifests from before there were groups.
 extension RouterPairs: Codable {
-  private enum CodingKeys: String, CodingKey { case training, validation, prompts }
+  private enum CodingKeys: String, CodingKey { case training, validation, prompts, groups }
   private static let digits = 16
 
   public init(from decoder: any Decoder) throws {
@@ -86,11 +95,14 @@ extension RouterPairs: Codable {
         })
     }
     (training, validation, prompts) = (try hashes(.training), try hashes(.validation), try hashes(.prompts))
+    groups = container.contains(.groups) ? try hashes(.groups) : []
   }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
-    for (key, hashes) in [(CodingKeys.training, training), (.validation, validation), (.prompts, prompts)] {
+    var lists = [(CodingKeys.training, training), (.validation, validation), (.prompts, prompts)]
+    if !groups.isEmpty { lists.append((.groups, groups)) }
+    for (key, hashes) in lists {
       let words = hashes.sorted().map { hash in
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: Self.digits - digits.count) + digits

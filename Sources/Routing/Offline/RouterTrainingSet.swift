@@ -7,7 +7,7 @@ public struct RouterTarget: Sendable, Equatable {
   public let pair: Int
   /// Comparisons for the Bradley-Terry loss; may be none.
   public let comparisons: [ArmComparison]
-  /// Whether each model is right; nil where the label is masked.
+  /// Whether each model is right; nil where the label is masked, or the model ties.
   public let labels: [Bool?]
   /// Score differences in units of the model's root mean square, positive where it is right; nil where masked.
   public let differences: [Double?]
@@ -94,16 +94,14 @@ public struct RouterTrainingSet: Sendable, Equatable {
       }
     }
 
-    var labels = kept.map { behavior.correctness.right(pair: $0).map(Optional.some) }
+    var labels = kept.map { behavior.correctness.answers(pair: $0) }
     if configuration.balancesLabels {
       var generator = PhiloxGenerator(seed: configuration.seed, stream: "offline-router-masking")
       for arm in arms {
         let right = labels.indices.filter { labels[$0][arm] == true }
         let wrong = labels.indices.filter { labels[$0][arm] == false }
         guard !right.isEmpty, !wrong.isEmpty else {
-          warnings.append(
-            "'\(rewardModels[arm])' is \(wrong.isEmpty ? "right" : "wrong") on all \(labels.count) samples, so its labels are not "
-              + "balanced; \(wrong.isEmpty ? "it needs no router" : "leave it out of the pool")")
+          warnings.append(Self.warning(rewardModels[arm], right: right.count, wrong: wrong.count, of: labels.count))
           continue
         }
         let larger = right.count > wrong.count ? right : wrong
@@ -139,5 +137,15 @@ public struct RouterTrainingSet: Sendable, Equatable {
           winsKept: count(comparisons) { $0.winner == arm }, lossesKept: count(comparisons) { $0.loser == arm },
           rightLabels: labels.count { $0[arm] == true }, wrongLabels: labels.count { $0[arm] == false })
       })
+  }
+
+  /// What to say of a model that is right, or wrong, on no sample: its labels cannot be balanced.
+  private static func warning(_ name: String, right: Int, wrong: Int, of samples: Int) -> String {
+    let ties = samples - right - wrong
+    guard right + wrong > 0 else { return "'\(name)' ties on all \(samples) samples; leave it out of the pool" }
+    let what = wrong == 0 ? "right" : "wrong"
+    return
+      "'\(name)' is \(what) on all \(samples) samples\(ties > 0 ? " but \(ties) ties" : ""), so its labels are not balanced; "
+      + (wrong == 0 ? "it needs no router" : "leave it out of the pool")
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import NeuralNetwork
+import PreferenceData
 import Storage
 import Transformers
 
@@ -43,13 +44,20 @@ extension OfflineTrainer {
     }
   }
 
+  /// The name of the setting that is a `TieRule`.
+  public static let tiesSetting = "ties"
+  /// What runs did before a setting was written down.
+  private static let unwritten = [tiesSetting: TieRule.wrong.rawValue]
+
   /// - Parameters:
-  ///   - saved: the settings that a run was started with.
+  ///   - saved: the settings that a run was started with; an older run's, which lack one that was written down later, mean what that
+  ///     run did.
   ///   - url: the file that names them.
   /// - Throws: `RoutingError.savedState` with each setting that differs.
   public static func requireSame(
     _ settings: [String: String], as saved: [String: String], in url: URL
   ) throws(RoutingError) {
+    let saved = saved.merging(unwritten.filter { settings[$0.key] != nil }) { own, _ in own }
     let differences = Set(settings.keys).union(saved.keys).sorted().filter { settings[$0] != saved[$0] }
     guard !differences.isEmpty else { return }
     throw .savedState(

@@ -6,16 +6,19 @@ import Routing
 
 /// What each way to choose a reward model achieves on pairs that it was not fitted on.
 ///
-/// The prompts are dealt into folds anew for each seed; everything that is fitted, transforms too, is fitted on the other folds. A
-/// pair's value is the mean over the seeds of whether the chosen arm was right. Nothing is selected on what is reported: also the best
-/// single model is the one that the training folds name.
+/// The groups of pairs (of one prompt, where the data name none) are dealt into folds anew for each seed; everything
+/// that is fitted, transforms too, is fitted on the other folds. A pair's value is the mean over the seeds of whether
+/// the chosen arm was right. Nothing is selected on what is reported: also the best single model is the one that the
+/// training folds name.
 public struct CrossValidation: Sendable {
   public struct Configuration: Sendable, Hashable, Codable {
     public var folds = 5
     public var seeds = 10
     public var firstSeed: UInt64 = 1
-    /// The part of the training prompts that is used, in (0, 1]: points of a learning curve.
+    /// The part of the training groups that is used, in (0, 1]: points of a learning curve.
     public var fraction = 1.0
+    /// What a single reward model's exact tie counts.
+    public var ties = TieRule.half
 
     public init() {}
   }
@@ -62,7 +65,7 @@ public struct CrossValidation: Sendable {
     guard dataset.rewardModels.count > 1 else {
       throw .oneRewardModel
     }
-    let correctness = dataset.correctness
+    let correctness = CorrectnessTable(dataset, ties: configuration.ties)
     guard !correctness.disagreementSet.isEmpty else { throw .noDisagreement }
     guard configuration.seeds > 0 else {
       throw .setting(name: "seeds", expected: "at least one is needed", found: "\(configuration.seeds)")
@@ -71,18 +74,18 @@ public struct CrossValidation: Sendable {
       throw .setting(
         name: "fractions", expected: "a part of the training data lies in (0, 1]", found: "\(configuration.fraction)")
     }
-    let prompts = PromptGroups(dataset.pairs)
-    guard configuration.folds >= 2, prompts.groups.count >= configuration.folds else {
+    let groups = PairGroups(dataset.pairs)
+    guard configuration.folds >= 2, groups.groups.count >= configuration.folds else {
       throw .setting(
         name: "folds",
-        expected: "\(prompts.groups.count) prompts go into 2 to \(prompts.groups.count) folds",
+        expected: "\(groups.groups.count) prompts or groups go into 2 to \(groups.groups.count) folds",
         found: "\(configuration.folds)")
     }
     self.dataset = dataset
     self.configuration = configuration
     evidence = OfflineEvidence(
       contexts: contexts, correctness: correctness, domains: dataset.pairs.map(\.domain),
-      groups: prompts.groupOfPair)
+      groups: groups.groupOfPair)
   }
 
   /// All policies that this project compares. The best single model comes first: differences are taken to it.
@@ -106,7 +109,7 @@ public struct CrossValidation: Sendable {
     var qualities = [JudgementQuality](repeating: JudgementQuality(), count: policies.count)
     for seed in configuration.firstSeed..<configuration.firstSeed + UInt64(configuration.seeds) {
       var generator = PhiloxGenerator(seed: seed, stream: "cross-validation")
-      for split in try PromptGroups(dataset.pairs).folds(configuration.folds, using: &generator) {
+      for split in try PairGroups(dataset.pairs).folds(configuration.folds, using: &generator) {
         let training = evidence.selecting(try part(of: split.training, using: &generator))
         let held = evidence.selecting(split.heldOut)
         for (index, policy) in policies.enumerated() {
@@ -118,7 +121,8 @@ public struct CrossValidation: Sendable {
           }
           if let judgement = try fitted.judge(contexts: held.contexts, domains: held.domains) {
             for (row, pair) in split.heldOut.enumerated() {
-              qualities[index].add(judgement, row: row, right: evidence.correctness.right(pair: pair))
+              qualities[index].add(
+                judgement, row: row, correctness: evidence.correctness.values.map { $0[pair] })
             }
           }
           onFold()
@@ -135,10 +139,10 @@ public struct CrossValidation: Sendable {
     return fitted + references
   }
 
-  /// A part of the training pairs, by prompt.
+  /// A part of the training pairs, by group.
   private func part(of training: [Int], using generator: inout PhiloxGenerator) throws -> [Int] {
     guard configuration.fraction < 1 else { return training }
-    let split = try PromptGroups(training.map { dataset.pairs[$0] }).split(
+    let split = try PairGroups(training.map { dataset.pairs[$0] }).split(
       heldOut: configuration.fraction, using: &generator)
     return split.heldOut.map { training[$0] }
   }

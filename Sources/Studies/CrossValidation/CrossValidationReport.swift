@@ -51,11 +51,14 @@ public struct CrossValidationReport: Sendable {
   public let pairCounts: [Int]
   public let resamples: Int
 
-  /// - Parameter outcomes: the first is what differences are taken to: the best single model that the training folds name.
+  /// - Parameters:
+  ///   - outcomes: the first is what differences are taken to: the best single model that the training folds name.
+  ///   - ties: the rule of the cross-validation that the outcomes are of.
   public init(
-    _ outcomes: [CrossValidation.Outcome], dataset: PreferenceDataset, using generator: inout PhiloxGenerator
+    _ outcomes: [CrossValidation.Outcome], dataset: PreferenceDataset, ties: TieRule = .half,
+    using generator: inout PhiloxGenerator
   ) {
-    let table = dataset.correctness
+    let table = CorrectnessTable(dataset, ties: ties)
     let report = AccuracyReport(
       outcomes.map { .init(name: $0.name, correctness: $0.correctness) }, pairs: dataset.pairs,
       subsets: table.subsetFlags, bestSingle: outcomes[0].correctness, using: &generator)

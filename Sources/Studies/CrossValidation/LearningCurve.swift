@@ -29,10 +29,12 @@ public struct LearningCurve: Sendable, Codable {
   /// A model that is right wherever one is.
   public let oracle: Double
 
-  /// - Parameter parts: the outcomes of the same methods at two fractions or more, ascending, over the same folds.
+  /// - Parameters:
+  ///   - parts: the outcomes of the same methods at two fractions or more, ascending, over the same folds.
+  ///   - ties: the rule of the cross-validations that the outcomes are of.
   public init(
     _ parts: [(fraction: Double, outcomes: [CrossValidation.Outcome])], dataset: PreferenceDataset,
-    using generator: inout PhiloxGenerator
+    ties: TieRule = .half, using generator: inout PhiloxGenerator
   ) {
     precondition(parts.count > 1, "a curve has two points or more")
     fractions = parts.map(\.fraction)
@@ -42,7 +44,7 @@ public struct LearningCurve: Sendable, Codable {
     let values = methods.flatMap { method in ends.map { $0.outcomes[method].correctness } }
     let everyPair = [Bool](repeating: true, count: dataset.pairs.count)
     let bootstrap = PairedBootstrap(
-      values: values, subsets: [everyPair], groups: PromptGroups(dataset.pairs).groupOfPair, using: &generator)
+      values: values, subsets: [everyPair], groups: PairGroups(dataset.pairs).groupOfPair, using: &generator)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
     rows = methods.enumerated().compactMap { index, method in
       bootstrap.difference(method: 2 * index + 1, minus: 2 * index, subset: 0).map { gain in
@@ -51,7 +53,7 @@ public struct LearningCurve: Sendable, Codable {
           gain: gain.mean, gainInterval: gain.interval)
       }
     }
-    oracle = mean(dataset.correctness.ofOracle)
+    oracle = mean(CorrectnessTable(dataset, ties: ties).ofOracle)
   }
 
   public var table: Table {

@@ -10,7 +10,7 @@ public struct JudgementQuality: Sendable, Equatable {
     public let count: Int
     /// nil in an empty bin.
     public let meanProbability: Double?
-    /// The share of `count` in which the model was right; nil in an empty bin.
+    /// The share of `count` in which the model was right, a tie counting what its rule says; nil in an empty bin.
     public let frequency: Double?
 
     enum CodingKeys: String, CodingKey {
@@ -22,8 +22,8 @@ public struct JudgementQuality: Sendable, Equatable {
   private static let binCount = 10
   private var counts = [Int](repeating: 0, count: binCount)
   private var probabilities = [Double](repeating: 0, count: binCount)
-  private var rights = [Int](repeating: 0, count: binCount)
-  private var classifiedRightly = 0
+  private var rights = [Double](repeating: 0, count: binCount)
+  private var classifiedRightly = 0.0
   private var comparisons = 0
   private var ordered = 0.0
 
@@ -31,22 +31,23 @@ public struct JudgementQuality: Sendable, Equatable {
 
   /// Takes one pair into account.
   ///
-  /// - Parameter right: whether each model is right on the pair of this row.
-  public mutating func add(_ judgement: OfflineRouter.Judgement, row: Int, right: [Bool]) {
+  /// - Parameter correctness: whether each model is right on the pair of this row: 1 or 0, or one half for a tie that counts so, which
+  ///   neither wins nor loses a comparison, and is classified rightly by half whatever its probability.
+  public mutating func add(_ judgement: OfflineRouter.Judgement, row: Int, correctness: [Double]) {
     let scores = Array(judgement.scores.row(row))
-    precondition(right.count == scores.count, "\(right.count) answers of \(scores.count) models")
-    for winner in right.indices where right[winner] {
-      for loser in right.indices where !right[loser] {
+    precondition(correctness.count == scores.count, "\(correctness.count) answers of \(scores.count) models")
+    for winner in correctness.indices where correctness[winner] == 1 {
+      for loser in correctness.indices where correctness[loser] == 0 {
         comparisons += 1
         ordered += scores[winner] > scores[loser] ? 1 : scores[winner] == scores[loser] ? 0.5 : 0
       }
     }
-    for (probability, right) in zip(judgement.probabilities.row(row), right) {
+    for (probability, right) in zip(judgement.probabilities.row(row), correctness) {
       let bin = min(Int(probability * Double(Self.binCount)), Self.binCount - 1)
       counts[bin] += 1
       probabilities[bin] += probability
-      if right { rights[bin] += 1 }
-      if (probability > 0.5) == right { classifiedRightly += 1 }
+      rights[bin] += right
+      classifiedRightly += probability > 0.5 ? right : 1 - right
     }
   }
 
@@ -57,14 +58,14 @@ public struct JudgementQuality: Sendable, Equatable {
   public var comparisonAccuracy: Double? { comparisons > 0 ? ordered / Double(comparisons) : nil }
 
   /// The share of (pair, model) whose probability lies on the right side of one half.
-  public var classificationAccuracy: Double { Double(classifiedRightly) / Double(max(count, 1)) }
+  public var classificationAccuracy: Double { classifiedRightly / Double(max(count, 1)) }
 
   /// The mean distance of probability and frequency, weighted by what falls in each bin:
   /// sum_b |B_b|/n |frequency of b - mean probability of b|.
   ///
   /// Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
   public var expectedCalibrationError: Double {
-    zip(rights, probabilities).reduce(0) { $0 + abs(Double($1.0) - $1.1) } / Double(max(count, 1))
+    zip(rights, probabilities).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(max(count, 1))
   }
 
   /// The ten bins, from the lowest probabilities to the highest.
@@ -73,7 +74,7 @@ public struct JudgementQuality: Sendable, Equatable {
       guard counts[bin] > 0 else { return Bin(count: 0, meanProbability: nil, frequency: nil) }
       let count = Double(counts[bin])
       return Bin(
-        count: counts[bin], meanProbability: probabilities[bin] / count, frequency: Double(rights[bin]) / count)
+        count: counts[bin], meanProbability: probabilities[bin] / count, frequency: rights[bin] / count)
     }
   }
 }

@@ -6,6 +6,8 @@ import Routing
 
 /// How right an offline router's choices are on labelled pairs, beside what needs no router.
 public struct RouterEvaluation: Sendable, Encodable {
+  /// What a single reward model's exact tie counts in all figures.
+  public let ties: TieRule
   public let pairs: Int
   public let anyCorrectPairs: Int
   public let disagreementPairs: Int
@@ -15,7 +17,8 @@ public struct RouterEvaluation: Sendable, Encodable {
   public let bestSingle: String
   /// How many of the pairs the router had seen; nil where it does not say.
   public let overlap: RouterPairs.Overlap?
-  /// Router, the router on pairs whose prompts it has not seen where it has seen others, single models, random, majority, oracle.
+  /// Router, the router on pairs whose prompts and groups it has not seen where it has seen others, single models,
+  /// random, majority, oracle.
   public let rows: [AccuracyReport.Row]
   /// How far the router's expectations can be trusted; see `JudgementQuality`.
   public let comparisonAccuracy: Double?
@@ -30,14 +33,16 @@ public struct RouterEvaluation: Sendable, Encodable {
   /// - Parameters:
   ///   - judgement: one row a pair of the dataset.
   ///   - known: the pairs that the router was trained on, where it says so.
-  ///   - generator: of the bootstrap over prompts.
+  ///   - ties: what a single reward model's exact tie counts.
+  ///   - generator: of the bootstrap over groups of pairs.
   /// - Throws: `RoutingError.training` where no pair is labelled.
   public init(
     _ judgement: OfflineRouter.Judgement, dataset whole: PreferenceDataset, known: RouterPairs? = nil,
-    using generator: inout PhiloxGenerator
+    ties: TieRule = .half, using generator: inout PhiloxGenerator
   ) throws(RoutingError) {
     precondition(judgement.scores.rows == whole.pairs.count, "one row of scores a pair")
-    let behavior = try RewardModelBehavior(whole)
+    self.ties = ties
+    let behavior = try RewardModelBehavior(whole, ties: ties)
     let dataset = whole.selecting(pairs: behavior.pairs)
     let table = behavior.correctness
     let choices = judgement.arms
@@ -70,7 +75,7 @@ public struct RouterEvaluation: Sendable, Encodable {
 
     var quality = JudgementQuality()
     for (row, pair) in behavior.pairs.enumerated() {
-      quality.add(judgement, row: pair, right: table.right(pair: row))
+      quality.add(judgement, row: pair, correctness: table.values.map { $0[row] })
     }
     comparisonAccuracy = quality.comparisonAccuracy
     classificationAccuracy = quality.classificationAccuracy

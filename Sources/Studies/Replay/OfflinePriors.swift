@@ -11,12 +11,14 @@ import Routing
 /// - Parameters:
 ///   - contexts: one row a pair of `dataset`.
 ///   - priors: one an arm.
+///   - ties: what a reward model's exact tie counts.
 /// - Throws: `RoutingError`.
 public func offlinePriors(
-  dataset: PreferenceDataset, contexts: Matrix<Double>, priors: [GaussianPrior], noiseVariance: Double
+  dataset: PreferenceDataset, contexts: Matrix<Double>, priors: [GaussianPrior], noiseVariance: Double,
+  ties: TieRule = .half
 ) throws -> [GaussianPrior] {
   precondition(priors.count == dataset.rewardModels.count, "one prior an arm")
-  let correctness = dataset.correctness
+  let correctness = CorrectnessTable(dataset, ties: ties)
   return try priors.enumerated().map { arm, prior in
     var posterior = LinearGaussianPosterior(prior: prior, noiseVariance: noiseVariance)
     try posterior.observe(contexts: contexts, rewards: correctness.values[arm])
@@ -32,11 +34,12 @@ public func offlinePriors(
 /// - Parameters:
 ///   - contexts: one row a pair of `dataset`.
 ///   - prior: N(0, variance) of sigma_w^2 = 1.
+///   - ties: what a reward model's exact tie counts.
 /// - Throws: `RoutingError`.
 public func offlinePosteriors(
-  dataset: PreferenceDataset, contexts: Matrix<Double>, prior: GaussianPrior
+  dataset: PreferenceDataset, contexts: Matrix<Double>, prior: GaussianPrior, ties: TieRule = .half
 ) throws -> [LinearGaussianPosterior] {
-  let correctness = dataset.correctness
+  let correctness = CorrectnessTable(dataset, ties: ties)
   var best: (evidence: Double, posteriors: [LinearGaussianPosterior])?
   for priorVariance in (-5...1).map({ pow(4, Double($0)) }) {
     for noiseVariance in [0.1, 0.15, 0.2, 0.25, 0.35] {

@@ -1,8 +1,9 @@
+import PreferenceData
 import Routing
 
 /// What the chosen arm earns in a replay. Both are idealised: a training run sees a loss, not the truth.
 public enum ReplayReward: Sendable, Equatable, Codable, CustomStringConvertible {
-  /// 1 where the arm ranks the pair as the gold label does, else 0.
+  /// 1 where the arm ranks the pair as the gold label does, 0 where the other way; a tie counts what its rule says.
   case correctness
   /// The same, flipped with this probability; one flip a pair, arm and seed, the same for every method.
   case noisy(Double)
@@ -29,6 +30,8 @@ public struct ReplayConfiguration: Sendable, Equatable, Codable {
   public var seeds = 20
   public var firstSeed: UInt64 = 1
   public var reward: ReplayReward = .correctness
+  /// What a single reward model's exact tie counts, in accuracies and in rewards.
+  public var ties = TieRule.half
   public var normalizer: RewardNormalizer.Method = .none
   /// Pairs that are routed at once, before any of their rewards is known.
   public var batch = 1

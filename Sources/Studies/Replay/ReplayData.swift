@@ -86,7 +86,7 @@ public struct ReplayData: Sendable {
     self.prior = prior
     if let fraction = prior.fraction {
       var generator = PhiloxGenerator(seed: seed, stream: "offline-split")
-      let split = try PromptGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
+      let split = try PairGroups(dataset.pairs).split(heldOut: fraction, using: &generator)
       (onlinePairs, offlinePairs) = (split.training, split.heldOut)
     } else {
       (onlinePairs, offlinePairs) = (Array(dataset.pairs.indices), [])
@@ -147,14 +147,16 @@ public struct ReplayData: Sendable {
     let offlineContexts = contexts.selectingRows(offlinePairs)
     let posteriors =
       try offlinePairs.isEmpty
-      ? nil : offlinePosteriors(dataset: offline, contexts: offlineContexts, prior: encoder.prior(variance: 1))
+      ? nil
+      : offlinePosteriors(
+        dataset: offline, contexts: offlineContexts, prior: encoder.prior(variance: 1), ties: configuration.ties)
     let means: [GaussianPrior]? =
       switch prior {
       case .none: nil
       case .means:
         try offlinePriors(
           dataset: offline, contexts: offlineContexts, priors: priors,
-          noiseVariance: configuration.router.noiseVariance)
+          noiseVariance: configuration.router.noiseVariance, ties: configuration.ties)
       case .evidence:
         zip(posteriors ?? [], priors).map { GaussianPrior(mean: $0.mean, variance: $1.variance) }
       case .router: try zip(pool, priors).map { try savedPrior(of: $0, $1) }

@@ -176,7 +176,7 @@ extension ReplayMethod {
       return { .arm(best[study.dataset.domain(pair: $0)] ?? 0) }
     })
 
-  /// A reward model that is right, where there is one.
+  /// A reward model that is right, where there is one; else one that ties, where that counts.
   public static let oracle = ReplayMethod(
     "oracle (hindsight)",
     work: .fixed { study in { .arm(study.correctness.oracleArm(pair: $0)) } })

@@ -27,8 +27,8 @@ public struct ReplayPlots {
     return plots.map { name, plot in plot.drawn(to: folder, name: name) }
   }
 
-  /// Cumulative regret against a right label wherever some model is right: the mean over seeds with the band of 10 to 90 %, and for
-  /// methods that do not learn its expectation over orders, a straight line.
+  /// Cumulative regret against the most that any model achieves on each pair: the mean over seeds with the band of 10
+  /// to 90 %, and for methods that do not learn its expectation over orders, a straight line.
   private var regret: LinePlot? {
     let attainable = study.correctness.ofOracle
     let steps = (0...pairCount).map(Double.init)

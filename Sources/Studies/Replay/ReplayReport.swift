@@ -6,8 +6,8 @@ import RewardModels
 
 /// The results of a replay over one pool of reward models, or over several of one size.
 ///
-/// Several pools count as one sample in which each pair occurs once a pool; the bootstrap draws prompts, so that the copies of a pair
-/// stay together.
+/// Several pools count as one sample in which each pair occurs once a pool; the bootstrap draws groups, so that the
+/// copies of a pair stay together.
 public struct ReplayReport: Sendable {
   public struct Row: Sendable {
     /// Accuracies, and differences to the best single reward model (of each pool, in hindsight) and to majority vote.

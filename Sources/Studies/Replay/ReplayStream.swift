@@ -9,8 +9,6 @@ import Routing
 /// The labelled pairs of a replay with the context of each.
 public struct ReplayWorld: Sendable {
   public let dataset: PreferenceDataset
-  /// Who is right on each pair.
-  public let correctness: CorrectnessTable
   /// One row a pair.
   public let contexts: Matrix<Double>
 
@@ -21,7 +19,6 @@ public struct ReplayWorld: Sendable {
     let unlabelled = dataset.pairs.filter { $0.label == nil }
     if let first = unlabelled.first { throw .unlabelled(count: unlabelled.count, firstID: first.id) }
     self.dataset = dataset
-    correctness = dataset.correctness
     self.contexts = contexts
   }
 }
@@ -32,7 +29,7 @@ public struct ReplayTrace: Sendable, Equatable {
   /// The pairs in the order in which they were routed, and the arm that labelled each.
   public internal(set) var pairs: [Int] = []
   public internal(set) var arms: [Int] = []
-  /// Whether the arm ranked the pair as its label does, as 1 or 0.
+  /// Whether the arm ranked the pair as its label does: 1, 0, or what a tie counts.
   public internal(set) var correctness: [Double] = []
   /// What the arm earned, before normalisation.
   public internal(set) var rewards: [Double] = []
@@ -121,7 +118,7 @@ public struct ReplayStream: Sendable {
       // 3. The chosen reward model labels the pair, and earns.
       for (index, (proposal, annotation)) in zip(proposals, try await loop.annotate(proposals)).enumerated() {
         guard let label = proposal.pair.label, let arm = annotation.arm else { continue }
-        let correctness = annotation.correctness(label: label)
+        let correctness = annotation.correctness(label: label, ties: configuration.ties)
         let reward = flips.applies(pair: step[index], arm: arm) ? 1 - correctness : correctness
         trace.pairs.append(step[index])
         trace.arms.append(arm)

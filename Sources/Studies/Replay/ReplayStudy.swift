@@ -35,6 +35,8 @@ public struct ReplayOutcome: Sendable {
 public struct ReplayStudy: Sendable {
   public let world: ReplayWorld
   public let configuration: ReplayConfiguration
+  /// Who is right on each pair; a tie counts what the configuration says.
+  public let correctness: CorrectnessTable
   /// Where routers without offline data start from; one an arm.
   public let priors: [GaussianPrior]
   /// Prior means from offline data; one an arm.
@@ -57,6 +59,7 @@ public struct ReplayStudy: Sendable {
     precondition(prices.map { $0.count == priors.count } ?? true, "one price an arm")
     self.world = world
     self.configuration = configuration
+    correctness = CorrectnessTable(world.dataset, ties: configuration.ties)
     self.priors = priors
     self.offlinePriors = offlinePriors
     self.offlinePosteriors = offlinePosteriors
@@ -64,7 +67,6 @@ public struct ReplayStudy: Sendable {
   }
 
   public var dataset: PreferenceDataset { world.dataset }
-  public var correctness: CorrectnessTable { world.correctness }
   var armNames: [String] { dataset.rewardModels.map(\.name) }
 
   /// What its methods may need, as far as it is at hand.
@@ -115,7 +117,7 @@ public struct ReplayStudy: Sendable {
     let annotator = PreferenceAnnotator(pool: pool)
     let annotations = try await annotator.annotate(dataset.pairs, by: dataset.pairs.indices.map(source))
     let values = zip(dataset.pairs, annotations).compactMap { pair, annotation in
-      pair.label.map { annotation.correctness(label: $0) }
+      pair.label.map { annotation.correctness(label: $0, ties: configuration.ties) }
     }
     let pairs = Double(dataset.pairs.count)
     return outcome(method, correctness: values, callsOfArms: await pool.usage.map { Double($0.calls) / pairs })

@@ -24,6 +24,7 @@ public struct ScalingAccuracy: Sendable {
     var configuration = ReplayConfiguration()
     configuration.seeds = seeds
     configuration.firstSeed = seed
+    configuration.ties = inputs.configuration.ties
     let pools = sizes.map { size in
       // Copies of a model say nothing new about it: sub-pools are of recorded models as far as these go.
       size <= inputs.recordedCount

@@ -31,6 +31,8 @@ public struct ScalingConfiguration: Sendable {
   /// widens none.
   public var replicaNoise: Double?
   public var seed: UInt64 = 1
+  /// What a single reward model's exact tie counts in accuracies.
+  public var ties = TieRule.half
   /// What reports call the data, and whether its judgements are SYNTHETIC.
   public var dataName = "the data"
   public var isSynthetic = false

@@ -22,8 +22,8 @@ public struct Estimate: Sendable, Codable, Hashable {
   public var interval: Interval { Interval(low: low, high: high) }
 }
 
-/// How right each of several methods is on the same pairs: accuracies, and differences to a reference, with paired bootstrap intervals over
-/// prompts. Replay, evaluation and cross-validation all report through it.
+/// How right each of several methods is on the same pairs: accuracies, and differences to a reference, with paired
+/// bootstrap intervals over groups of pairs. Replay, evaluation and cross-validation all report through it.
 public struct AccuracyReport: Sendable {
   /// A method with its expected correctness of each pair.
   public struct Method: Sendable {
@@ -70,7 +70,7 @@ public struct AccuracyReport: Sendable {
   ///   - bestSingle: correctness of what differences are taken to.
   ///   - majority: correctness of majority vote; nil leaves that difference out.
   ///   - restriction: pairs over which the first method is reported once more.
-  ///   - generator: of the bootstrap, which draws whole prompts.
+  ///   - generator: of the bootstrap, which draws whole groups of pairs, as `PairGroups` makes them.
   public init(
     _ methods: [Method], pairs: [PreferencePair], subsets: [[Bool]], bestSingle: [Double], majority: [Double]? = nil,
     restriction: [Bool]? = nil, using generator: inout PhiloxGenerator
@@ -80,7 +80,7 @@ public struct AccuracyReport: Sendable {
     let restricted = restriction.map { flags in subsets.map { zip($0, flags).map { $0 && $1 } } } ?? []
     let bootstrap = PairedBootstrap(
       values: methods.map(\.correctness) + [bestSingle] + (majority.map { [$0] } ?? []), subsets: subsets + restricted,
-      groups: PromptGroups(pairs).groupOfPair, using: &generator)
+      groups: PairGroups(pairs).groupOfPair, using: &generator)
     var seen: Set<String> = []
     let domainOfPair = pairs.map { $0.domain ?? PreferenceDataset.noDomain }
     let domains = domainOfPair.filter { seen.insert($0).inserted }
@@ -169,7 +169,8 @@ extension AccuracyReport.Row {
 }
 
 extension PreferenceDataset {
-  /// The chance that majority vote agrees with each pair's label, a tied vote being broken by a coin; 0 without label.
+  /// The chance that majority vote agrees with each pair's label, a tied vote being broken by a coin, whatever the rule
+  /// for a single model's ties; 0 without label.
   public var majorityCorrectness: [Double] {
     let vote = MajorityVote()
     return pairs.indices.map { pair in

@@ -27,9 +27,10 @@ public struct Interval: Sendable, Equatable, Codable {
 
 /// Percentile bootstrap intervals of the mean of several methods over the same pairs, and of differences between methods.
 ///
-/// Groups of pairs (those of one prompt) are drawn with replacement, as many as there are, and each method's mean is taken over the
-/// pairs so drawn: pairs of one prompt are not independent, and methods are compared on equal draws. An interval covers what another
-/// sample of prompts would have given; it says nothing about other reward models or domains.
+/// Groups of pairs (those of one group, or of one prompt) are drawn with replacement, as many as there are, and each
+/// method's mean is taken over the pairs so drawn: pairs of one group are not independent, and methods are compared on
+/// equal draws. An interval covers what another sample of groups would have given; it says nothing about other reward
+/// models or domains.
 ///
 ///     mean*_m = sum_g c_g S_gm / sum_g c_g n_g,   c ~ Multinomial(G; 1/G, …, 1/G)
 ///

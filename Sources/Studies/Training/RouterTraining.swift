@@ -14,8 +14,11 @@ import Storage
 public struct RouterTraining: Sendable {
   public var training = OfflineTraining()
   public var set = RouterTrainingSet.Configuration()
-  /// The share of the pairs, whole prompts, that decides which epoch is best; 0 for none.
+  /// The share of the pairs, whole groups of them, that decides which epoch is best; 0 for none.
   public var validation = 0.2
+  /// What a reward model's exact tie is: by `half` neither right nor wrong, so that nothing is learnt from it; by
+  /// `wrong`, wrong.
+  public var ties = TieRule.half
 
   public init() {}
 
@@ -35,15 +38,16 @@ public struct RouterTraining: Sendable {
     _ dataset: PreferenceDataset, encoder: Encoder, onEvent: (EncodingEvent) -> Void = { _ in }
   ) async throws -> PreparedTraining {
     var generator = PhiloxGenerator(seed: training.seed, stream: "offline-validation-split")
-    let split = try validation > 0 ? PromptGroups(dataset.pairs).split(heldOut: validation, using: &generator) : nil
-    let behavior = try RewardModelBehavior(dataset, pairs: split?.training ?? Array(dataset.pairs.indices))
-    let heldOut = try split.map { try RewardModelBehavior(dataset, pairs: $0.heldOut) }
+    let split = try validation > 0 ? PairGroups(dataset.pairs).split(heldOut: validation, using: &generator) : nil
+    let behavior = try RewardModelBehavior(dataset, pairs: split?.training ?? Array(dataset.pairs.indices), ties: ties)
+    let heldOut = try split.map { try RewardModelBehavior(dataset, pairs: $0.heldOut, ties: ties) }
     let samples = try RouterTrainingSet(behavior, set)
     var settings = try Self.leaves(of: training)
     for (name, value) in try Self.leaves(of: set) { settings["training set " + name] = value }
     settings["pairs and scores"] = Self.fingerprint(dataset).description
     settings["reward models"] = dataset.rewardModels.map(\.name).joined(separator: ", ")
     settings["validation"] = "\(validation)"
+    settings[OfflineTrainer.tiesSetting] = ties.rawValue
     switch encoder {
     case .frozen(let encoder):
       let features = try await encoder.features(dataset.pairs, onEvent: onEvent)
@@ -72,7 +76,9 @@ public struct RouterTraining: Sendable {
     dataset.pairs.enumerated().reduce(Fingerprint([UInt8]())) { hash, entry in
       let (index, pair) = entry
       let scores = dataset.scores.map { "\($0[index].a) \($0[index].b)" }.joined(separator: " ")
-      return hash.combined(with: Fingerprint(Array("\(pair.id) \(pair.label?.rawValue ?? "") \(scores)".utf8)))
+      // Groups decide about the split; without them the fingerprint is that of the time before there were groups.
+      let group = pair.group.map { " group \($0)" } ?? ""
+      return hash.combined(with: Fingerprint(Array("\(pair.id) \(pair.label?.rawValue ?? "") \(scores)\(group)".utf8)))
     }
   }
 

@@ -2,7 +2,7 @@ import PreferenceData
 import Randomness
 import Testing
 
-@Suite struct PromptGroupsTests {
+@Suite struct PairGroupsTests {
   /// Pairs whose prompts repeat: pair i has a prompt drawn among `prompts`, so groups have random sizes.
   private func pairs(_ count: Int, prompts: Int, seed: UInt64) -> [PreferencePair] {
     var generator = PhiloxGenerator(seed: seed, stream: "pairs")
@@ -33,7 +33,7 @@ import Testing
   func splitsNeverShareAPrompt(count: Int, prompts: Int) throws {
     for seed in 0..<20 as Range<UInt64> {
       let pairs = pairs(count, prompts: prompts, seed: seed)
-      let groups = PromptGroups(pairs)
+      let groups = PairGroups(pairs)
       #expect(groups.groups.joined().sorted() == Array(pairs.indices))
       guard groups.groups.count >= 2 else { continue }
       let largest = groups.groups.map(\.count).max() ?? 0
@@ -50,7 +50,7 @@ import Testing
   func foldsHoldOutEachPairOnce(folds: Int, count: Int) throws {
     for seed in 0..<20 as Range<UInt64> {
       let pairs = pairs(count, prompts: count, seed: seed)
-      let groups = PromptGroups(pairs)
+      let groups = PairGroups(pairs)
       guard groups.groups.count >= folds else { continue }
       var generator = PhiloxGenerator(seed: seed, stream: "folds")
       let splits = try groups.folds(folds, using: &generator)
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func theSeedDecides() throws {
-    let groups = PromptGroups(pairs(200, prompts: 100, seed: 1))
+    let groups = PairGroups(pairs(200, prompts: 100, seed: 1))
     func split(_ seed: UInt64) throws -> PairSplit {
       var generator = PhiloxGenerator(seed: seed, stream: "split")
       return try groups.split(heldOut: 0.3, using: &generator)
@@ -75,13 +75,13 @@ import Testing
 
   @Test func tooFewGroupsAndBadSizesAreErrors() throws {
     var generator = PhiloxGenerator(seed: 0, stream: "split")
-    let one = PromptGroups(pairs(5, prompts: 1, seed: 0))
-    #expect(throws: PreferenceDataError.tooFewPromptGroups(found: 1, needed: 2)) {
+    let one = PairGroups(pairs(5, prompts: 1, seed: 0))
+    #expect(throws: PreferenceDataError.tooFewGroups(found: 1, needed: 2)) {
       try one.split(heldOut: 0.5, using: &generator)
     }
-    let three = PromptGroups(
+    let three = PairGroups(
       ["x", "y", "z"].map { PreferencePair(id: $0, prompt: .text($0), responseA: "", responseB: "", label: nil) })
-    #expect(throws: PreferenceDataError.tooFewPromptGroups(found: 3, needed: 4)) {
+    #expect(throws: PreferenceDataError.tooFewGroups(found: 3, needed: 4)) {
       try three.folds(4, using: &generator)
     }
     #expect(try three.folds(3, using: &generator).allSatisfy { $0.heldOut.count == 1 })
@@ -91,7 +91,8 @@ import Testing
     }
   }
 
-  /// Each of the 24 orders of four elements has probability 1/24: chi-square with 23 degrees of freedom, 0.1 % point 49.7.
+  /// Each of the 24 orders of four elements has probability 1/24: chi-square with 23 degrees of freedom, 0.1 % point
+  /// 49.7.
   @Test func shufflesAreUniform() {
     var generator = PhiloxGenerator(seed: 7, stream: "shuffle")
     var counts: [[Int]: Int] = [:]

@@ -4,27 +4,44 @@ public struct PairSplit: Hashable, Sendable {
   public let heldOut: [Int]
 }
 
-/// Pairs grouped by prompt, and splits that keep each group together, so that no prompt is on both sides.
+/// Pairs that must not be parted, and splits that keep each group of them together, so that nothing on one side is
+/// known from the other.
 ///
-/// A conversation of one user message is the same prompt as its text.
-public struct PromptGroups: Hashable, Sendable {
+/// A pair belongs to the group that its data names, where they name one, else to the pairs of its prompt. Data may name
+/// groups for some pairs alone: a pair without a group whose prompt a grouped pair has joins that group, the first one
+/// where several groups have the prompt. Two groups of one prompt stay two, because the data say so. A conversation of
+/// one user message is the same prompt as its text.
+public struct PairGroups: Hashable, Sendable {
   /// Ascending pair indices, groups in order of their first pair.
   public let groups: [[Int]]
 
   /// O(pairs).
   public init(_ pairs: [PreferencePair]) {
-    var groupOf: [Prompt: Int] = [:]
+    var groupOfPrompt: [Prompt: String] = [:]
+    for pair in pairs {
+      guard let group = pair.group else { continue }
+      let prompt = pair.prompt.simplified
+      if groupOfPrompt[prompt] == nil { groupOfPrompt[prompt] = group }
+    }
+    var numberOf: [Key: Int] = [:]
     var groups: [[Int]] = []
     for (index, pair) in pairs.enumerated() {
       let prompt = pair.prompt.simplified
-      if let group = groupOf[prompt] {
-        groups[group].append(index)
+      let key = (pair.group ?? groupOfPrompt[prompt]).map(Key.group) ?? .prompt(prompt)
+      if let number = numberOf[key] {
+        groups[number].append(index)
       } else {
-        groupOf[prompt] = groups.count
+        numberOf[key] = groups.count
         groups.append([index])
       }
     }
     self.groups = groups
+  }
+
+  /// What the pairs of one group have in common.
+  private enum Key: Hashable {
+    case group(String)
+    case prompt(Prompt)
   }
 
   /// The number of each pair's group.
@@ -44,7 +61,7 @@ public struct PromptGroups: Hashable, Sendable {
     heldOut fraction: Double, using generator: inout some RandomNumberGenerator
   ) throws -> PairSplit {
     guard fraction > 0, fraction < 1 else { throw PreferenceDataError.fractionOutOfRange(fraction) }
-    guard groups.count >= 2 else { throw PreferenceDataError.tooFewPromptGroups(found: groups.count, needed: 2) }
+    guard groups.count >= 2 else { throw PreferenceDataError.tooFewGroups(found: groups.count, needed: 2) }
     let shuffled = shuffledGroups(using: &generator)
     let target = fraction * Double(groups.reduce(0) { $0 + $1.count })
     var best = (count: 1, distance: Double.infinity)
@@ -60,13 +77,14 @@ public struct PromptGroups: Hashable, Sendable {
 
   /// k-fold cross-validation: each pair is held out exactly once.
   ///
-  /// The groups are shuffled and each goes to the fold with the fewest pairs, so folds differ by at most the largest group.
+  /// The groups are shuffled and each goes to the fold with the fewest pairs, so folds differ by at most the largest
+  /// group.
   ///
   /// - Throws: `PreferenceDataError` for fewer than two folds or fewer groups than folds.
   public func folds(_ count: Int, using generator: inout some RandomNumberGenerator) throws -> [PairSplit] {
     guard count >= 2 else { throw PreferenceDataError.tooFewFolds(count) }
     guard groups.count >= count else {
-      throw PreferenceDataError.tooFewPromptGroups(found: groups.count, needed: count)
+      throw PreferenceDataError.tooFewGroups(found: groups.count, needed: count)
     }
     var heldOut = [[Int]](repeating: [], count: count)
     for group in shuffledGroups(using: &generator) {
