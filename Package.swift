@@ -33,8 +33,8 @@ let package = Package(
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.24.0"),
     // Pool files are YAML.
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-    // The servers of the tests, which fail as real ones do.
-    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.5.0"),
+    // The servers of the tests, which fail as real ones do; async-http-client brings it anyway.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: [
     .systemLibrary(
@@ -126,7 +126,8 @@ let package = Package(
       [
         "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels",
         "RewardModelPools", "RewardModels", "Routing", "Storage", "Transformers",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ], resources: [.copy("Fixtures")]),
     tests(
       "RewardModelPoolsTests",

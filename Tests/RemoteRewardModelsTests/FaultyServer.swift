@@ -1,4 +1,3 @@
-import Hummingbird
 import Randomness
 import RemoteRewardModels
 import Storage
@@ -48,31 +47,11 @@ struct FaultyServer: Sendable {
   /// Runs a server for as long as `body` takes.
   static func run<Value: Sendable>(
     _ dialect: ServerDialect, _ settings: Settings = Settings(),
-    _ body: @escaping @Sendable (FaultyServer) async throws -> Value
+    _ body: @Sendable (FaultyServer) async throws -> Value
   ) async throws -> Value {
     let handler = Handler(dialect: dialect, settings: settings, log: RequestLog())
-    let router = Router()
-    router.post("**") { request, _ in try await handler.answer(request) }
-    let (ports, port) = AsyncStream.makeStream(of: Int.self)
-    var application = Application(
-      router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { channel in
-        if let number = channel.localAddress?.port { port.yield(number) }
-        port.finish()
-      })
-    application.logger.logLevel = .critical
-    return try await withThrowingTaskGroup(of: Void.self) { [application] group in
-      group.addTask {
-        defer { port.finish() }
-        try await application.run()
-      }
-      defer { group.cancelAll() }
-      for await port in ports {
-        return try await body(
-          FaultyServer(dialect: dialect, url: "http://127.0.0.1:\(port)", log: handler.log))
-      }
-      try await group.waitForAll()
-      throw CancellationError()
+    return try await LoopbackServer.run(answering: { try await handler.answer($0) }) { port in
+      try await body(FaultyServer(dialect: dialect, url: "http://127.0.0.1:\(port)", log: handler.log))
     }
   }
 
@@ -122,14 +101,11 @@ private struct Handler: Sendable {
   let settings: FaultyServer.Settings
   let log: RequestLog
 
-  struct BrokenOff: Error {}
-
-  func answer(_ request: Request) async throws -> Response {
-    let bytes = [UInt8](try await request.body.collect(upTo: 1 << 26).readableBytesView)
-    let body = try JSONDocument.read(bytes, file: "the request")
-    let authorization = request.headers[.authorization]
-    let index = await log.begin(
-      RequestLog.Entry(path: request.uri.path, authorization: authorization, body: body))
+  func answer(_ request: LoopbackServer.Request) async throws -> LoopbackServer.Answer {
+    guard request.method == "POST" else { return json("{}", status: 404) }
+    let body = try JSONDocument.read(request.body, file: "the request")
+    let authorization = request.header("authorization")
+    let index = await log.begin(RequestLog.Entry(path: request.path, authorization: authorization, body: body))
     do {
       let response = try await respond(to: body, fault: fault(of: index), authorization: authorization)
       await log.end()
@@ -153,7 +129,7 @@ private struct Handler: Sendable {
 
   private func respond(
     to body: JSONValue, fault: FaultyServer.Fault?, authorization: String?
-  ) async throws -> Response {
+  ) async throws -> LoopbackServer.Answer {
     try await Task.sleep(for: settings.latency)
     var scores = try dialect.texts(in: body).map { FaultyServer.score(model: settings.model, text: $0) }
     var literal: String?
@@ -163,27 +139,21 @@ private struct Handler: Sendable {
     case .status(let status, let retryAfter):
       let message = settings.echoesToken ? "not for \(authorization ?? "")" : "scripted failure"
       var response = json(dialect.complaint(message), status: status)
-      if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
+      if let retryAfter { response.headers["retry-after"] = "\(retryAfter)" }
       return response
     case .redirect:
       var response = json("{}", status: 307)
-      response.headers[.location] = "/elsewhere"
+      response.headers["location"] = "/elsewhere"
       return response
     case .garbage: return json("<html>\(settings.echoesToken ? authorization ?? "" : "not JSON")</html>")
     case .missingScore: scores.removeLast()
     case .extraScore: scores.append(0)
     case .notANumber: literal = "NaN"
     case .infinite: literal = "1e999"
-    case .cutOff, .stallInBody:
-      return Response(
-        status: .ok,
-        body: ResponseBody(contentLength: 4096) { writer in
-          try await writer.write(ByteBuffer(string: "[[{"))
-          if fault == .stallInBody { try await Task.sleep(for: .seconds(600)) }
-          throw BrokenOff()
-        })
+    case .cutOff: return LoopbackServer.Answer(body: Array("[[{".utf8), ending: .cutOff)
+    case .stallInBody: return LoopbackServer.Answer(body: Array("[[{".utf8), ending: .stalled)
     }
-    if let answer = settings.answer { return json(String(decoding: answer, as: UTF8.self)) }
+    if let answer = settings.answer { return json(answer) }
     var values = scores.map(JSONValue.number)
     // JSON has no such number, so a text stands in for it until it is written.
     if literal != nil { values[0] = .string("literal") }
@@ -191,10 +161,12 @@ private struct Handler: Sendable {
     return json(literal.map { text.replacing("\"literal\"", with: $0) } ?? text)
   }
 
-  private func json(_ text: String, status: Int = 200) -> Response {
-    Response(
-      status: HTTPResponse.Status(code: status), headers: [.contentType: "application/json"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  private func json(_ text: String, status: Int = 200) -> LoopbackServer.Answer {
+    json(Array(text.utf8), status: status)
+  }
+
+  private func json(_ bytes: [UInt8], status: Int = 200) -> LoopbackServer.Answer {
+    LoopbackServer.Answer(status: status, headers: ["content-type": "application/json"], body: bytes)
   }
 }
 

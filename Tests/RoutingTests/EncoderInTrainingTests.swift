@@ -160,7 +160,11 @@ import Transformers
       try last.save(to: state, settings: [:])
       var full = try trainer(dataset, tuned(.full), self.training())
       let error = #expect(throws: RoutingError.self) { try full.resume(from: state, settings: [:]) }
-      #expect(error.map { "\($0)" }?.contains("not those of this encoder") == true)
+      guard case .savedState(_, .optimizer(.savedParameters(let tensor, _))) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(!tensor.isEmpty)
       try last.resume(from: state, settings: [:])
     }
     #expect(EncoderTuning("last:0") == nil && EncoderTuning("lora:x") == nil && EncoderTuning("full:1") == nil)
