@@ -108,7 +108,8 @@ extension SavedStateProblem {
     case .otherCalibration(let missing, let surplus):
       "it calibrates other reward models"
         + (missing.isEmpty ? "" : "; it lacks \(missing.joined(separator: ", "))")
-        + (surplus.isEmpty ? "" : "; it has \(surplus.joined(separator: ", ")) besides") + ": calibrate on data of the same models"
+        + (surplus.isEmpty ? "" : "; it has \(surplus.joined(separator: ", ")) besides")
+        + ": calibrate on data of the same models"
     case .rewardModelCount(let found, let expected):
       "it routes \(found) reward models, not \(expected)"
     case .otherEncoder(let output, let found, let expected):

@@ -80,11 +80,13 @@ extension CalibrationEvidence: Codable {
     logDeviation = try container.decodeIfPresent(Double.self, forKey: .logDeviation)
     let numbers = [smallest, largest, logMean, logDeviation]
     let isComplete = numbers.allSatisfy { ($0 != nil) == (pairs > 0) && $0?.isFinite != false }
-    guard pairs >= 0, ties >= 0, (0...max(pairs, 0)).contains(right), (0...max(pairs, 0)).contains(labelledA), isComplete,
+    let counts = 0...max(pairs, 0)
+    guard pairs >= 0, ties >= 0, counts.contains(right), counts.contains(labelledA), isComplete,
       smallest.map({ $0 > 0 && $0 <= largest ?? 0 }) ?? true, logDeviation.map({ $0 >= 0 }) ?? true
     else {
       throw DecodingError.dataCorruptedError(
-        forKey: .pairs, in: container, debugDescription: "counts and range of the calibration pairs contradict each other")
+        forKey: .pairs, in: container,
+        debugDescription: "counts and range of the calibration pairs contradict each other")
     }
   }
 }

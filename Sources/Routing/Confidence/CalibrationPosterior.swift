@@ -111,10 +111,11 @@ public struct CalibrationPosterior: Sendable, Equatable {
       for _ in 0..<200 {
         let slope = derivatives(point)
         let determinant = slope.aa * slope.bb - slope.ab * slope.ab
-        let step: Point =
-          hasSlope
-          ? ((slope.bb * slope.a - slope.ab * slope.b) / determinant,
-            (slope.aa * slope.b - slope.ab * slope.a) / determinant) : (slope.a / slope.aa, 0)
+        var step: Point = (slope.a / slope.aa, 0)
+        if hasSlope {
+          step.a = (slope.bb * slope.a - slope.ab * slope.b) / determinant
+          step.b = (slope.aa * slope.b - slope.ab * slope.a) / determinant
+        }
         var (length, next, nextHeight) = (1.0, point, height)
         repeat {
           next = (point.a - length * step.a, point.b - length * step.b)

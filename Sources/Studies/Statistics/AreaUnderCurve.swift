@@ -2,7 +2,7 @@
 /// equal scores counting one half (the statistic of Mann and Whitney). Nil where one of the two classes is empty.
 ///
 /// O(n log n).
-func areaUnderCurve(_ scores: [Double], isPositive: [Bool]) -> Double? {
+package func areaUnderCurve(_ scores: [Double], isPositive: [Bool]) -> Double? {
   precondition(scores.count == isPositive.count, "\(scores.count) scores of \(isPositive.count) cases")
   let positives = isPositive.count { $0 }
   let negatives = isPositive.count - positives
