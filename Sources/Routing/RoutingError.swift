@@ -14,6 +14,8 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
   case cost(CostProblem)
   /// Contexts cannot be fitted or encoded as asked.
   case context(ContextProblem)
+  /// Margins cannot be calibrated, or read.
+  case calibration(CalibrationProblem)
   /// An offline router cannot be trained on these data, or as asked.
   case training(TrainingProblem)
   /// A loss or gradient of training is no longer a number; `pairs` are the ids of the batch.
@@ -34,6 +36,8 @@ public enum RoutingError: Error, Equatable, CustomStringConvertible {
     case .cost(let problem):
       problem.description
     case .context(let problem):
+      problem.description
+    case .calibration(let problem):
       problem.description
     case .training(let problem):
       problem.description

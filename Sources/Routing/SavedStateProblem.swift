@@ -7,6 +7,7 @@ public enum SavedStateProblem: Sendable, Equatable, CustomStringConvertible {
     case router = "the manifest of a router"
     case offlineRouter = "the manifest of an offline router"
     case trainingRun = "the state of a training run"
+    case calibration = "a calibration of reward models"
   }
 
   /// What a router takes from its encoder.
@@ -39,6 +40,8 @@ public enum SavedStateProblem: Sendable, Equatable, CustomStringConvertible {
 
   /// The state has other reward models than expected, or the same in another order.
   case otherRewardModels(found: [String], expected: [String])
+  /// A calibration lacks reward models that it must have, or has others.
+  case otherCalibration(missing: [String], surplus: [String])
   /// The state has more or fewer reward models than there are names for.
   case rewardModelCount(found: Int, expected: Int)
   /// The state was made behind another encoder.
@@ -102,6 +105,11 @@ extension SavedStateProblem {
       (found.sorted() == expected.sorted()
         ? "it has these reward models in another order: " : "it routes other reward models: ")
         + "\(found.joined(separator: ", ")), not \(expected.joined(separator: ", "))"
+    case .otherCalibration(let missing, let surplus):
+      "it calibrates other reward models"
+        + (missing.isEmpty ? "" : "; it lacks \(missing.joined(separator: ", "))")
+        + (surplus.isEmpty ? "" : "; it has \(surplus.joined(separator: ", ")) besides")
+        + ": calibrate on data of the same models"
     case .rewardModelCount(let found, let expected):
       "it routes \(found) reward models, not \(expected)"
     case .otherEncoder(let output, let found, let expected):

@@ -7,6 +7,6 @@ struct BayesRouterCommand: AsyncParsableCommand {
     commandName: "bayesrouter", abstract: "Bayesian routing of reward models.",
     subcommands: [
       Info.self, Import.self, Synthesize.self, Tokenize.self, Inspect.self, Forward.self, Encode.self, Collect.self,
-      Train.self, Evaluate.self, CrossValidate.self,
+      Train.self, Evaluate.self, CrossValidate.self, Calibrate.self,
     ])
 }

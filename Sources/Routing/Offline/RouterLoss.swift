@@ -98,7 +98,7 @@ func routerLoss<Scalar: BLASScalar>(
 }
 
 /// log(1 + e^x) without overflow.
-private func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
+func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
 
 /// 1 / (1 + e^-x) without overflow.
 func logistic(_ x: Double) -> Double {

@@ -7,7 +7,7 @@ import Storage
 ///
 /// A folder of `manifest.json` (kind of router, names and order of the arms, d, configuration, normaliser, generator, encoder, format
 /// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, or the folder `head`
-/// of a trained offline router.
+/// of a trained offline router. Where margins are calibrated, `calibration.json` comes to it.
 public struct RouterState: Sendable {
   public var router: any SavableRouter
   public var normalizer: RewardNormalizer
@@ -18,11 +18,13 @@ public struct RouterState: Sendable {
   public var head: ContextEncoder.Head
   /// The pairs that it has learnt from; nil where that is not kept.
   public var pairs: RouterPairs?
+  /// What the margins of its reward models say about being right; nil where they are not calibrated.
+  public var calibration: PoolCalibration?
 
   /// - Parameter encoder: the name of the encoder itself, without the head.
   public init(
     router: any SavableRouter, normalizer: RewardNormalizer, generator: PhiloxGenerator, encoder: String,
-    head: ContextEncoder.Head = .none, pairs: RouterPairs? = nil
+    head: ContextEncoder.Head = .none, pairs: RouterPairs? = nil, calibration: PoolCalibration? = nil
   ) {
     self.router = router
     self.normalizer = normalizer
@@ -30,6 +32,7 @@ public struct RouterState: Sendable {
     self.encoder = encoder
     self.head = head
     self.pairs = pairs
+    self.calibration = calibration
   }
 
   /// The contexts that the router was made for, behind its encoder.
@@ -55,6 +58,8 @@ public struct RouterState: Sendable {
     let encoder: String
     let hasContextTransform: Bool
     let pairs: RouterPairs?
+    /// Nil where there is none, as in all folders once.
+    let hasCalibration: Bool?
   }
 
   /// The part of a manifest that is read first.
@@ -68,11 +73,14 @@ public struct RouterState: Sendable {
   private static let posteriorsName = "posteriors.safetensors"
   private static let contextName = "context.safetensors"
   private static let headName = "head"
+  private static let calibrationName = "calibration.json"
 
   /// Writes the folder in one step; an existing one is replaced, and a kill leaves the old or the new.
   ///
-  /// - Throws: `StorageError`.
+  /// - Throws: `StorageError`; `RoutingError.savedState` for a calibration of other reward models than the router's.
   public func save(to folder: URL) throws {
+    try calibration?.checkRewardModels(
+      router.arms.map(\.name), path: folder.appendingPathComponent(Self.calibrationName).path)
     var tensors: [String: Safetensors.Tensor] = [:]
     for (index, arm) in router.arms.enumerated() {
       for (name, tensor) in arm.posterior.tensors { tensors["arm.\(index).\(name)"] = tensor }
@@ -88,6 +96,7 @@ public struct RouterState: Sendable {
         try AtomicFile.write(data, to: temporary.appendingPathComponent(Self.contextName))
       case .trained(let router): try router.save(to: temporary.appendingPathComponent(Self.headName))
       }
+      try calibration?.write(to: temporary.appendingPathComponent(Self.calibrationName))
       try AtomicFile.write(manifest, to: temporary.appendingPathComponent(Self.manifestName))
     }
   }
@@ -98,7 +107,8 @@ public struct RouterState: Sendable {
         formatVersion: Self.formatVersion, kind: Router.kind == ThompsonSamplingRouter.kind ? nil : Router.kind,
         rewardModels: router.arms.map(\.name), dimension: router.dimension, configuration: router.configuration,
         observationCounts: router.arms.map(\.posterior.observationCount), normalizer: normalizer, generator: generator,
-        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, pairs: pairs))
+        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, pairs: pairs,
+        hasCalibration: calibration == nil ? nil : true))
   }
 
   /// Reads a folder that `save` wrote.
@@ -169,9 +179,12 @@ public struct RouterState: Sendable {
     guard let router = Router(arms: arms, configuration: manifest.configuration) else {
       throw mismatch(.noRouter)
     }
+    let calibration =
+      try manifest.hasCalibration == true
+      ? PoolCalibration(contentsOf: folder.appendingPathComponent(calibrationName), rewardModels: names) : nil
     return RouterState(
       router: router, normalizer: manifest.normalizer, generator: manifest.generator, encoder: own, head: head,
-      pairs: manifest.pairs)
+      pairs: manifest.pairs, calibration: calibration)
   }
 
   private static func head(_ folder: URL, hasTransform: Bool) throws -> ContextEncoder.Head {
