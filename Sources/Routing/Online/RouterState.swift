@@ -73,7 +73,7 @@ public struct RouterState: Sendable {
   ///
   /// - Throws: `StorageError`.
   public func save(to folder: URL) throws {
-    var tensors: [String: Safetensors.Tensor] = [:]
+    var tensors = router.memory
     for (index, arm) in router.arms.enumerated() {
       for (name, tensor) in arm.posterior.tensors { tensors["arm.\(index).\(name)"] = tensor }
     }
@@ -151,8 +151,10 @@ public struct RouterState: Sendable {
     else { throw mismatch(.noRouter) }
 
     let posteriorsURL = folder.appendingPathComponent(posteriorsName)
-    let saved = try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path)
-    let noiseVariance = Router.noiseVariance(manifest.configuration)
+    let saved = SavedTensors(
+      try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path),
+      path: posteriorsURL.path)
+    let noiseVariance = try Router.noiseVariance(manifest.configuration, memory: saved)
     guard noiseVariance > 0, noiseVariance.isFinite else {
       throw mismatch(.noRouter)
     }
@@ -160,13 +162,13 @@ public struct RouterState: Sendable {
       RouterArm(
         name: name,
         posterior: try LinearGaussianPosterior(
-          saved, prefix: "arm.\(index).", path: posteriorsURL.path, dimension: manifest.dimension,
-          noiseVariance: noiseVariance, observationCount: manifest.observationCounts[index]))
+          saved.under("arm.\(index)."), dimension: manifest.dimension, noiseVariance: noiseVariance,
+          observationCount: manifest.observationCounts[index]))
     }
     if let size = head.outputDimension, size != manifest.dimension {
       throw mismatch(.contextSize(router: manifest.dimension, transform: size))
     }
-    guard let router = Router(arms: arms, configuration: manifest.configuration) else {
+    guard let router = try Router(arms: arms, configuration: manifest.configuration, memory: saved) else {
       throw mismatch(.noRouter)
     }
     return RouterState(
@@ -204,35 +206,21 @@ extension LinearGaussianPosterior {
   }
 
   /// - Throws: `RoutingError.savedState`, `StorageError`.
-  fileprivate init(
-    _ saved: Safetensors, prefix: String, path: String, dimension: Int, noiseVariance: Double, observationCount: Int
-  ) throws {
-    func values(_ name: String, _ shape: [Int?]) throws -> [Double] {
-      let tensor = try saved.tensor(prefix + name, in: path)
-      guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
-        throw RoutingError.savedState(
-          path: path, .tensorShape(tensor: prefix + name, found: tensor.shape, expected: shape))
-      }
-      let values: [Double] = try tensor.values()
-      guard values.allSatisfy(\.isFinite) else {
-        throw RoutingError.savedState(path: path, .notFinite(tensor: prefix + name))
-      }
-      return values
-    }
+  fileprivate init(_ saved: SavedTensors, dimension: Int, noiseVariance: Double, observationCount: Int) throws {
     func square(_ name: String) throws -> Matrix<Double> {
-      Matrix(rows: dimension, columns: dimension, elements: try values(name, [dimension, dimension]))
+      Matrix(rows: dimension, columns: dimension, elements: try saved.values(name, [dimension, dimension]))
     }
-    let variance = try values("prior_variance", [dimension])
+    let variance = try saved.values("prior_variance", [dimension])
     let factor = try square("factor")
     guard observationCount >= 0, variance.allSatisfy({ $0 > 0 }), (0..<dimension).allSatisfy({ factor[$0, $0] > 0 })
-    else { throw RoutingError.savedState(path: path, .notAPosterior(prefix: prefix)) }
+    else { throw RoutingError.savedState(path: saved.path, .notAPosterior(prefix: saved.prefix)) }
     self.init(
-      prior: GaussianPrior(mean: try values("prior_mean", [dimension]), variance: variance),
+      prior: GaussianPrior(mean: try saved.values("prior_mean", [dimension]), variance: variance),
       noiseVariance: noiseVariance, factor: try Cholesky(upperFactor: factor),
-      whitenedInformation: try values("whitened_information", [dimension]), observationCount: observationCount,
-      logEvidence: try values("log_evidence", [1])[0],
+      whitenedInformation: try saved.values("whitened_information", [dimension]), observationCount: observationCount,
+      logEvidence: try saved.value("log_evidence"),
       statistics: RegressionStatistics(
-        flushed: try square("precision"), information: try values("information", [dimension]),
-        pending: try values("pending", [nil, dimension])))
+        flushed: try square("precision"), information: try saved.values("information", [dimension]),
+        pending: try saved.values("pending", [nil, dimension])))
   }
 }
