@@ -64,7 +64,7 @@ extension PosteriorRouter {
 
 /// The kinds of routers that can be read.
 let savableRouters: [any SavableRouter.Type] = [
-  ThompsonSamplingRouter.self, LinUCBRouter.self, EpsilonGreedyRouter.self,
+  ThompsonSamplingRouter.self, LinUCBRouter.self, EpsilonGreedyRouter.self, EvidenceRouter.self,
 ]
 
 /// - Precondition: the arms can make a router.
