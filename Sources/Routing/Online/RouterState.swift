@@ -6,8 +6,8 @@ import Storage
 /// An online router with all that decides its next step: saved and loaded, it goes on bit for bit as if nothing had happened.
 ///
 /// A folder of `manifest.json` (kind of router, names and order of the arms, d, configuration, normaliser, generator, encoder, format
-/// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, or the folder `head`
-/// of a trained offline router.
+/// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, the folder `head`
+/// of a trained offline router, or a list of domains in the manifest.
 public struct RouterState: Sendable {
   public var router: any SavableRouter
   public var normalizer: RewardNormalizer
@@ -54,6 +54,8 @@ public struct RouterState: Sendable {
     let generator: PhiloxGenerator
     let encoder: String
     let hasContextTransform: Bool
+    /// The domains that contexts tell apart; nil for contexts of another kind.
+    let domains: [String]?
     let pairs: RouterPairs?
   }
 
@@ -81,7 +83,7 @@ public struct RouterState: Sendable {
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
       try AtomicFile.write(Safetensors.encode(tensors), to: temporary.appendingPathComponent(Self.posteriorsName))
       switch head {
-      case .none: break
+      case .none, .domains: break
       case .transform(let transform):
         let saved = try transform.saved()
         let data = Safetensors.encode(saved.tensors, metadata: saved.metadata)
@@ -98,7 +100,8 @@ public struct RouterState: Sendable {
         formatVersion: Self.formatVersion, kind: Router.kind == ThompsonSamplingRouter.kind ? nil : Router.kind,
         rewardModels: router.arms.map(\.name), dimension: router.dimension, configuration: router.configuration,
         observationCounts: router.arms.map(\.posterior.observationCount), normalizer: normalizer, generator: generator,
-        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, pairs: pairs))
+        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform,
+        domains: head.domains, pairs: pairs))
   }
 
   /// Reads a folder that `save` wrote.
@@ -141,7 +144,8 @@ public struct RouterState: Sendable {
     }
     let names = manifest.rewardModels
     if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
-    let head = try head(folder, hasTransform: manifest.hasContextTransform)
+    if let domains = manifest.domains, Set(domains).count != domains.count { throw mismatch(.noRouter) }
+    let head = try head(folder, hasTransform: manifest.hasContextTransform, domains: manifest.domains)
     let own = head.encoderName(in: manifest.encoder)
     if let encoder, own != encoder {
       throw mismatch(.otherEncoder(of: .contexts, found: own, expected: encoder))
@@ -176,7 +180,8 @@ public struct RouterState: Sendable {
       pairs: manifest.pairs)
   }
 
-  private static func head(_ folder: URL, hasTransform: Bool) throws -> ContextEncoder.Head {
+  private static func head(_ folder: URL, hasTransform: Bool, domains: [String]?) throws -> ContextEncoder.Head {
+    if let domains { return .domains(DomainContexts(domains: domains)) }
     let trained = folder.appendingPathComponent(headName)
     if OfflineRouter.exists(at: trained) { return .trained(try OfflineRouter(folder: trained)) }
     guard hasTransform else { return .none }
