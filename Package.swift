@@ -98,6 +98,8 @@ let package = Package(
       ],
       path: "Benchmarks/RouterBench", swiftSettings: pointerFree),
 
+    // What several test targets share.
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     tests("RandomnessTests", ["Randomness"], resources: [.copy("Fixtures")]),
     tests("LinearAlgebraTests", ["LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
     tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
@@ -108,33 +110,47 @@ let package = Package(
     ),
     tests("PreferenceDataTests", ["PreferenceData", "Randomness", "Storage"]),
     tests(
+      "DialoguesTests",
+      ["Dialogues", "LinearAlgebra", "PreferenceData", "Storage", "TestSupport", "Tokenization", "Transformers"],
+      resources: [.copy("Fixtures")]),
+    tests(
       "RewardModelsTests",
-      ["RewardModels", "PreferenceData", "LinearAlgebra", "Randomness", "Storage", "Tokenization", "Transformers"],
+      [
+        "RewardModels", "Dialogues", "PreferenceData", "LinearAlgebra", "Randomness", "Storage", "Tokenization",
+        "Transformers",
+      ],
       resources: [.copy("Fixtures")]),
     tests(
       "RemoteRewardModelsTests",
       [
-        "Alignment", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels", "RewardModelPools",
-        "RewardModels",
-        "Routing", "Storage", "Tokenization", "Transformers", .product(name: "Hummingbird", package: "hummingbird"),
+        "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels",
+        "RewardModelPools", "RewardModels", "Routing", "Storage", "Transformers",
+        .product(name: "Hummingbird", package: "hummingbird"),
       ], resources: [.copy("Fixtures")]),
     tests(
       "RewardModelPoolsTests",
-      ["RewardModelPools", "RewardModels", "PreferenceData", "Storage", "LinearAlgebra", "Transformers"]),
+      ["RewardModelPools", "RewardModels", "Dialogues", "PreferenceData", "Storage", "LinearAlgebra", "Transformers"]),
     tests(
       "RoutingTests",
-      ["Routing", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage", "Transformers"],
+      [
+        "Routing", "Dialogues", "LinearAlgebra", "NeuralNetwork", "PreferenceData", "Randomness", "Storage",
+        "TestSupport", "Transformers",
+      ],
       resources: [.copy("Fixtures")]),
-    tests("AlignmentTests", ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+    tests(
+      "AlignmentTests",
+      ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
     tests("ReportingTests", ["Reporting", "Randomness"]),
     tests(
       "StudiesTests",
       [
-        "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting", "RewardModels", "Routing",
-        "Storage",
+        "Studies", "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "Reporting",
+        "RewardModels",
+        "Routing", "Storage",
       ]),
     tests(
-      "TokenizationTests", ["Tokenization", "Storage", "PreferenceData"], resources: [.copy("Fixtures")]),
+      "TokenizationTests", ["Tokenization", "PreferenceData", "Storage", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     tests("CommandLineTests", ["bayesrouter", "router-bench", "PreferenceData", "Storage"]),
   ],
   swiftLanguageModes: [.v6]

@@ -91,7 +91,7 @@ struct Replay: AsyncParsableCommand {
   var threads = 1
   @Flag(
     help:
-      "Write each decision of a learning method to events.jsonl, with the propensity where Thompson sampling made it.")
+      "Write each decision of a learning method to events.jsonl, with its propensity where that has a closed form.")
   var logDecisions = false
   @Flag(help: "Print the summary as one JSON object instead of the table.")
   var json = false
@@ -269,7 +269,7 @@ struct ReplayRunConfiguration: Encodable {
   let encoding: ReadingReport?
   let contextTransform: ContextTransform?
   let contextDimension: Int
-  /// Of a call, by reward model; where cost plays a part.
+  /// The price of a call to each reward model; nil where cost plays no part.
   let prices: [Double]?
   let machine: Machine
   let blas: BLASRuntime

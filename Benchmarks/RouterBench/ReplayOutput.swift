@@ -41,7 +41,7 @@ struct ReplayOutput {
           DecisionEvent(
             method: method.name, seed: trace.seed, step: step, pair: dataset.pairs[trace.pairs[step]].id,
             arm: dataset.rewardModels[trace.arms[step]].name,
-            propensity: trace.propensities.isEmpty ? nil : trace.propensities[step], correct: trace.correctness[step],
+            propensity: trace.propensities[step], correct: trace.correctness[step],
             reward: trace.rewards[step]))
       }
     }

@@ -135,7 +135,7 @@ struct TrainSpeed: ParsableCommand {
   private func measure() throws -> Report {
     let workers = BLASRuntime.usableThreads
     // Nothing else holds the model, or its parameters would be copied at the first step.
-    var run = TrainingRun(
+    var run = TimedTraining(
       try load(), arms: Self.arms, isCheckpointing: checkpointing, threads: workers, seed: seed)
     let configuration = run.transformer.configuration
     let work = TrainingWork(
@@ -144,7 +144,7 @@ struct TrainSpeed: ParsableCommand {
     let size = 1536
     let ones = Matrix<Float>(rows: size, columns: size, repeating: 1)
     var product = ones
-    var steps: [TrainingRun.Phases] = []
+    var steps: [TimedTraining.Phases] = []
     var sgemm: [Double] = []
     var losses: [Double] = []
     var norms: [Double] = []
@@ -161,7 +161,7 @@ struct TrainSpeed: ParsableCommand {
       bar.advance()
     }
     bar.finish()
-    func median(_ value: (TrainingRun.Phases) -> Double) -> Double { steps.map(value).sorted()[steps.count / 2] }
+    func median(_ value: (TimedTraining.Phases) -> Double) -> Double { steps.map(value).sorted()[steps.count / 2] }
     let seconds = median(\.total)
     let peak = sgemm.sorted()[sgemm.count / 2]
     let rows = run.transformer.pooling.kind.isOneRow ? work.rows : nil

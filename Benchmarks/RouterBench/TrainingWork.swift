@@ -42,7 +42,7 @@ struct TrainingWork {
 }
 
 /// A transformer with router heads in training, its steps timed by their parts.
-struct TrainingRun {
+struct TimedTraining {
   /// The seconds of one step.
   struct Phases {
     var forward = 0.0

@@ -5,13 +5,13 @@ import Routing
 
 /// Wall-clock seconds of the stages of a step. Where stages overlap, `wall` is less than their sum.
 public struct StageSeconds: Sendable, Hashable, Codable {
-  /// From pairs to contexts.
+  /// The time from pairs to contexts.
   public var encoder = 0.0
-  /// Choosing an arm for each pair.
+  /// The time of choosing an arm for each pair.
   public var routing = 0.0
-  /// From the first question to the last answer of a reward model.
+  /// The time from the first question to the last answer of a reward model.
   public var rewardModels = 0.0
-  /// Posterior updates.
+  /// The time of posterior updates.
   public var update = 0.0
   public var wall = 0.0
 
@@ -82,6 +82,8 @@ extension OnlineLoop {
   }
 
   private func timedContexts(of pairs: [PreferencePair]) async throws -> (contexts: Matrix<Double>, seconds: Double) {
+    // What is not done takes no time.
+    guard encoder != nil else { return (try await contexts(of: pairs), 0) }
     let clock = ContinuousClock()
     let start = clock.now
     let contexts = try await contexts(of: pairs)

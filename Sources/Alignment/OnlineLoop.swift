@@ -19,6 +19,9 @@ public struct Proposal: Sendable {
   public let context: [Double]
   /// The router's choice; nil where an ensemble labels.
   public let decision: Decision?
+  /// The probability with which the router made this choice; nil where nobody asked for it, where it has no closed form, and where an
+  /// ensemble labels.
+  public let propensity: Double?
   /// Who is asked, and in which order where one fails.
   let source: LabelSource
 
@@ -76,29 +79,25 @@ public struct OnlineLoop: Sendable {
 
   /// Chooses who labels each pair, its context being known: one row a pair.
   ///
+  /// - Parameter recordsPropensities: also computes the probability of each choice, by the router as it is before it chooses.
   /// - Throws: what the router throws.
-  public mutating func propose(_ pairs: [PreferencePair], contexts: Matrix<Double>) throws -> [Proposal] {
+  public mutating func propose(
+    _ pairs: [PreferencePair], contexts: Matrix<Double>, recordsPropensities: Bool = false
+  ) throws -> [Proposal] {
     precondition(contexts.rows == pairs.count, "\(contexts.rows) contexts for \(pairs.count) pairs")
     if let ensemble {
-      return pairs.map { Proposal(pair: $0, context: [], decision: nil, source: .ensemble(ensemble)) }
+      return pairs.map {
+        Proposal(pair: $0, context: [], decision: nil, propensity: nil, source: .ensemble(ensemble))
+      }
     }
+    // A choice may change the router, e.g. the weight of prices.
+    let probabilities = recordsPropensities ? try router?.propensities(contexts: contexts) : nil
     let decisions = try router?.select(contexts: contexts, using: &generator) ?? []
     return zip(pairs, decisions).enumerated().map { row, choice in
       Proposal(
-        pair: choice.0, context: Array(contexts.row(row)), decision: choice.1, source: .routed(choice.1))
+        pair: choice.0, context: Array(contexts.row(row)), decision: choice.1,
+        propensity: probabilities.map { $0[row, choice.1.arm] }, source: .routed(choice.1))
     }
-  }
-
-  /// The probability with which the router chose each proposal's arm, as its posteriors are now: to be asked for before they learn.
-  /// Nil for an ensemble, and for a router whose probabilities have no closed form.
-  ///
-  /// - Throws: what the router throws.
-  public func propensities(of proposals: [Proposal]) throws -> [Double?] {
-    guard let router, let first = proposals.first else { return proposals.map { _ in nil } }
-    let contexts = Matrix(
-      rows: proposals.count, columns: first.context.count, elements: proposals.flatMap(\.context))
-    guard let probabilities = try router.propensities(contexts: contexts) else { return proposals.map { _ in nil } }
-    return proposals.enumerated().map { row, proposal in proposal.decision.map { probabilities[row, $0.arm] } }
   }
 
   /// The labels of proposals, in their order.
@@ -111,7 +110,7 @@ public struct OnlineLoop: Sendable {
   /// Normalises the rewards of one step together and updates the posteriors of the arms that earned them.
   ///
   /// - Parameter observations: raw rewards, e.g. minus the pairs' losses; see `Proposal.observation`.
-  /// - Throws: what the router throws; nothing was then learnt.
+  /// - Throws: what the router throws; nothing was then learnt, unless its linear algebra failed halfway.
   public mutating func learn(_ observations: [Observation]) throws {
     guard router != nil, !observations.isEmpty else { return }
     var next = normalizer

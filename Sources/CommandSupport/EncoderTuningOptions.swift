@@ -18,7 +18,7 @@ public struct EncoderTuningOptions: ParsableArguments {
   @Option(
     name: .long,
     help: "Tokens of a forward and backward pass: a larger batch goes through in several, in less memory.")
-  public var passTokens = 8192
+  public var passTokens = DialoguePlan.tokensAtATime
   @Flag(name: .long, help: "Compute layers anew in the backward pass: a third more time, far less memory.")
   public var checkpointing = false
   @Option(name: .long, help: "Steps between two saves within an epoch; 0 saves at its end alone.")

@@ -36,7 +36,7 @@ public struct CachedEncoder: Sendable {
   /// The pooled states of the dialogues, dialogues.count x size.
   ///
   /// - Parameter onEvent: told how far the work is, and what it took.
-  /// - Throws: `DialogueError`, `TransformersError`, and `StorageError` for a cache that cannot be read or written.
+  /// - Throws: `DialogueError`, `TransformersError`, `StorageError` for a cache that cannot be read or written, and `CancellationError`.
   public func states(
     of dialogues: [Dialogue], onEvent: (EncodingEvent) -> Void = { _ in }
   ) async throws -> Matrix<Float> {
@@ -45,10 +45,15 @@ public struct CachedEncoder: Sendable {
       ?? StateCache(encoder: encoder.fingerprint, size: encoder.size)
     let plan = try encoder.plan(dialogues, cache: cache)
     var report = plan.report
-    var done = 0
+    var (done, saved) = (0, 0)
     let clock = ContinuousClock()
     var lastSave = clock.now
+    // Whatever ends the work early, what was computed is kept.
+    defer {
+      if let cacheFolder, done > saved { try? cache.save(in: cacheFolder) }
+    }
     for (index, batch) in plan.batches.enumerated() {
+      try Task.checkCancellation()
       let (states, seconds) = try await queue.run { [encoder, workers] scratch in
         let start = clock.now
         let states = try encoder.states(of: batch, workers: workers, scratch: &scratch)
@@ -61,7 +66,7 @@ public struct CachedEncoder: Sendable {
       let isLast = index == plan.batches.count - 1
       if let cacheFolder, isLast || clock.now - lastSave > .seconds(Self.secondsBetweenSaves) {
         try cache.save(in: cacheFolder)
-        lastSave = clock.now
+        (saved, lastSave) = (done, clock.now)
       }
     }
     onEvent(.finished(report))

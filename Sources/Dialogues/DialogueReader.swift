@@ -35,7 +35,7 @@ public struct DialogueReader: Sendable {
   /// A dialogue's tokens with the place where its response begins.
   public struct Tokens: Sendable, Equatable {
     public let ids: [Int32]
-    /// The index of the first token that is not of the prompt alone; `ids.count` where the response has no token left.
+    /// The index of the first token that is not of the prompt alone; `ids.count` where there is none.
     public let responseStart: Int
     /// Tokens that were cut off.
     public let truncatedCount: Int
@@ -46,25 +46,22 @@ public struct DialogueReader: Sendable {
 
   /// The tokens of a dialogue, and which of them are the response's.
   ///
-  /// The prompt's tokens are those at the beginning that the text up to the response has on its own too, so a token that holds bytes of
-  /// both belongs to the response. Twice the work of `encoding(of:)`.
+  /// The prompt's tokens are those at the beginning that the text up to the response has on its own too. A token that
+  /// holds bytes of both therefore belongs to the response, and so do the tokens that template or tokenizer put behind
+  /// it. Twice the work of `encoding(of:)`, and three times where the start of a text is cut off.
   ///
   /// - Throws: `DialogueError.refusedMessages` where the chat template refuses the messages.
   public func tokens(of dialogue: Dialogue) throws -> Tokens {
     let text = try text(of: dialogue)
-    let whole = encoding(of: text, .none).ids
-    let prefix = encoding(of: try format.text(before: dialogue), .none).ids
-    let common = Self.commonPrefix(whole, prefix)
     let kept = encoding(of: text, cut.truncation(to: maxTokens))
-    // Special tokens that the tokenizer puts before every text are never cut.
-    let leading = format.addsSpecialTokens ? Self.commonPrefix(whole, encoding(of: "", .none).ids) : 0
-    let start = cut == .start ? max(min(leading, common), common - kept.truncatedCount) : common
-    return Tokens(
-      ids: kept.ids, responseStart: min(start, kept.ids.count), truncatedCount: kept.truncatedCount)
-  }
-
-  private static func commonPrefix(_ one: [Int32], _ other: [Int32]) -> Int {
-    zip(one, other).prefix { $0 == $1 }.count
+    // What is left of a text that lost its end begins as the text does.
+    let whole = cut == .start && kept.truncatedCount > 0 ? encoding(of: text, .none) : kept
+    let prefix = tokenizer.encode(try format.text(before: dialogue), addSpecialTokens: false, truncation: .none)
+    // Special tokens that the tokenizer puts around every text are never cut, and are not looked for in the prompt.
+    let added = format.addsSpecialTokens ? tokenizer.addedTokenCounts : (before: 0, behind: 0)
+    let common = zip(whole.ids.dropFirst(added.before).dropLast(added.behind), prefix.ids).prefix { $0 == $1 }.count
+    let start = cut == .start ? max(0, common - kept.truncatedCount) : common
+    return Tokens(ids: kept.ids, responseStart: added.before + start, truncatedCount: kept.truncatedCount)
   }
 
   private func encoding(of text: String, _ truncation: Truncation) -> Encoding {

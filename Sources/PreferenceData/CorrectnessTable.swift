@@ -83,16 +83,16 @@ public struct CorrectnessTable: Hashable, Sendable {
   /// Each arm's share of right judgements.
   public var accuracies: [Double] { values.map { $0.reduce(0, +) / Double(max(pairCount, 1)) } }
 
-  /// The arm that is right most often; of equals the first.
+  /// The arm that is right most often; ties go to the first arm.
   public var bestArm: Int { bestArm(among: Array(pairs)) }
 
-  /// The arm that is right most often on some pairs; of equals the first.
+  /// The arm that is right most often on some pairs; ties go to the first arm.
   public func bestArm(among pairs: [Int]) -> Int {
     let counts = arms.map { arm in pairs.reduce(0) { $0 + values[arm][$1] } }
     return counts.indices.max { (counts[$0], -$0) < (counts[$1], -$1) } ?? 0
   }
 
-  /// The arm that is right most often on the pairs of each domain; of equals the first.
+  /// The arm that is right most often on the pairs of each domain; ties go to the first arm.
   public func bestArms(byDomainOf dataset: PreferenceDataset) -> [String: Int] {
     Dictionary(grouping: dataset.pairs.indices) { dataset.domain(pair: $0) }.mapValues { bestArm(among: $0) }
   }

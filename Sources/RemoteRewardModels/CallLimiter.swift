@@ -31,18 +31,18 @@ public struct CallLimits: Hashable, Sendable {
 ///
 /// Rates hold by spacing: after a call of t tokens the next begins no sooner than max(1 / requestsPerSecond,
 /// 60 t / tokensPerMinute) seconds later. Nothing is saved up, so there are no bursts.
-actor CallLimiter {
+package actor CallLimiter {
   private let limits: CallLimits
   private let clock = ContinuousClock()
-  private(set) var running = 0
+  package private(set) var running = 0
   private var nextStart: ContinuousClock.Instant
   /// Who waits for a call to end, by ticket.
-  private(set) var waiting: [Int: CheckedContinuation<Void, any Error>] = [:]
+  package private(set) var waiting: [Int: CheckedContinuation<Void, any Error>] = [:]
   /// The next ticket to hand out, and the next to serve.
   private var issued = 0
   private var served = 0
 
-  init(_ limits: CallLimits) {
+  package init(_ limits: CallLimits) {
     self.limits = limits
     nextStart = clock.now
   }
@@ -50,7 +50,7 @@ actor CallLimiter {
   /// Runs `call` as one of the concurrent calls.
   ///
   /// - Throws: what `call` throws; `CancellationError` if the task is cancelled while it waits.
-  func withSlot<Value: Sendable>(_ call: @Sendable () async throws -> Value) async throws -> Value {
+  package func withSlot<Value: Sendable>(_ call: @Sendable () async throws -> Value) async throws -> Value {
     try await enter()
     defer { leave() }
     return try await call()

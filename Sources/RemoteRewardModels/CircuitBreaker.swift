@@ -2,10 +2,10 @@
 ///
 /// After `failures` failed calls in a row (each with all its retries) the breaker opens: calls fail at once. After `rest`
 /// one call is let through as a trial; a success closes the breaker, a failure starts another rest.
-actor CircuitBreaker {
-  struct Pass: Sendable {
+package actor CircuitBreaker {
+  package struct Pass: Sendable {
     /// Whether the call is the one that tests an open breaker.
-    let isTrial: Bool
+    package let isTrial: Bool
   }
 
   private let configuration: CircuitBreakerConfiguration
@@ -17,7 +17,7 @@ actor CircuitBreaker {
   private var restEnd: ContinuousClock.Instant?
   private var trialRuns = false
 
-  init(_ configuration: CircuitBreakerConfiguration, endpoint: RemoteEndpoint) {
+  package init(_ configuration: CircuitBreakerConfiguration, endpoint: RemoteEndpoint) {
     self.configuration = configuration
     self.endpoint = endpoint
   }
@@ -25,7 +25,7 @@ actor CircuitBreaker {
   /// Before a call. Each pass is given back by `succeeded`, `failed` or `abandoned`.
   ///
   /// - Throws: `RemoteRewardModelError.circuitOpen`.
-  func admit() throws(RemoteRewardModelError) -> Pass {
+  package func admit() throws(RemoteRewardModelError) -> Pass {
     guard let restEnd else { return Pass(isTrial: false) }
     guard clock.now >= restEnd, !trialRuns else { throw open }
     trialRuns = true
@@ -35,17 +35,17 @@ actor CircuitBreaker {
   /// Before each attempt of a call: the breaker may have opened while it waited.
   ///
   /// - Throws: `RemoteRewardModelError.circuitOpen`.
-  func check(_ pass: Pass) throws(RemoteRewardModelError) {
+  package func check(_ pass: Pass) throws(RemoteRewardModelError) {
     if restEnd != nil, !pass.isTrial { throw open }
   }
 
-  func succeeded() {
+  package func succeeded() {
     failures = 0
     restEnd = nil
     trialRuns = false
   }
 
-  func failed(_ pass: Pass, _ error: RemoteRewardModelError) {
+  package func failed(_ pass: Pass, _ error: RemoteRewardModelError) {
     if pass.isTrial { trialRuns = false }
     // A call from before the breaker opened tells nothing new.
     guard restEnd == nil || pass.isTrial else { return }
@@ -55,7 +55,7 @@ actor CircuitBreaker {
   }
 
   /// The call ended without telling anything of the server.
-  func abandoned(_ pass: Pass) {
+  package func abandoned(_ pass: Pass) {
     if pass.isTrial { trialRuns = false }
   }
 

@@ -111,7 +111,7 @@ public struct HTTPRewardModel: RewardModel {
   }
 
   /// Cuts a list into parts of at most `limit`, and not between two neighbours of one pair unless the limit is 1.
-  static func calls(for requests: [ScoringRequest], atMost limit: Int) -> [Range<Int>] {
+  package static func calls(for requests: [ScoringRequest], atMost limit: Int) -> [Range<Int>] {
     var calls: [Range<Int>] = []
     var start = 0
     while start < requests.count {

@@ -29,7 +29,7 @@ struct ModelInput: Sendable {
     prompt = withPrompt ? try format.text(before: request.dialogue) : ""
   }
 
-  /// Empty for messages.
+  /// The text; empty for messages.
   var text: String {
     if case .text(let text) = content { text } else { "" }
   }

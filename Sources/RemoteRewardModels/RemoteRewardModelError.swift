@@ -4,6 +4,11 @@ public struct RemoteEndpoint: Hashable, Sendable, CustomStringConvertible {
   /// Without the query, which may hold a secret.
   public let url: String
 
+  package init(model: String, url: String) {
+    self.model = model
+    self.url = url
+  }
+
   public var description: String { "reward model '\(model)' at \(url)" }
 }
 
@@ -17,12 +22,19 @@ public struct ServerRefusal: Hashable, Sendable {
   /// How long the server asks to wait.
   public let retryAfter: Duration?
 
+  package init(status: Int, type: String?, message: String, retryAfter: Duration?) {
+    self.status = status
+    self.type = type
+    self.message = message
+    self.retryAfter = retryAfter
+  }
+
   /// Whether the same call may succeed later: of the 4xx, only 408 and 429.
-  var isTransient: Bool { [408, 429].contains(status) || status >= 500 }
+  package var isTransient: Bool { [408, 429].contains(status) || status >= 500 }
 
   /// Whether the server is at fault and not the request, by status or by the type of a text-embeddings-inference server,
   /// which reports a failed computation as 424 and spells types differently by release.
-  var isServersFault: Bool {
+  package var isServersFault: Bool {
     isTransient || ["overloaded", "unhealthy", "backend"].contains(type?.lowercased() ?? "")
   }
 

@@ -27,7 +27,7 @@ public struct RetryPolicy: Hashable, Sendable {
   }
 
   /// The wait after the attempt of this index; `uniform` in [0, 1).
-  func delay(afterAttempt attempt: Int, retryAfter: Duration?, uniform: Double) -> Duration {
+  package func delay(afterAttempt attempt: Int, retryAfter: Duration?, uniform: Double) -> Duration {
     // From 2^30 on the longest delay holds in any case.
     let backoff = min(firstDelay * (1 << min(attempt, 30)), longestDelay) * (0.5 + uniform / 2)
     guard let retryAfter else { return backoff }

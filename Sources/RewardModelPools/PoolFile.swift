@@ -142,11 +142,11 @@ private struct PoolEntryReader {
   /// The format of a checkpoint that is computed here; its own chat template unless the file says otherwise.
   private func format() throws -> TextFormat.Kind {
     guard let name = try record.optionalText("template") else { return .chat }
-    if name == PoolEntry.routerFormat { return .router }
-    guard let kind = TextFormat.Kind(rawValue: name) else {
-      throw record.mistyped("template", expected: "one of chat, \(PoolEntry.routerFormat)")
+    switch name {
+    case PoolEntry.routerFormat: return .router
+    case TextFormat.Kind.chat.rawValue: return .chat
+    default: throw record.mistyped("template", expected: "one of chat, \(PoolEntry.routerFormat)")
     }
-    return kind
   }
 
   private func serverFormat() throws -> TextFormat.Source? {

@@ -104,7 +104,8 @@ public struct ScoreCollection: Sendable {
       chunkSize: chunkSize)
     var usage: [Int: Usage] = [:]
     if !models.isEmpty {
-      let pool = try MeteredPool(models)
+      // Nothing is asked twice, however many pairs there are: all their texts are remembered.
+      let pool = try MeteredPool(models, capacity: max(MeteredPool.defaultCapacity, 4 * pairs.count))
       try await score(arms, pool, ledger, progress)
       usage = Dictionary(uniqueKeysWithValues: zip(arms, await pool.usage))
     }

@@ -1,7 +1,9 @@
 import Dialogues
 import PreferenceData
+import Storage
 
-/// An ordered pool of reward models, the arms, that counts what it asks of them and scores no text twice.
+/// An ordered pool of reward models, the arms, that counts what it asks of them and scores no text twice that it
+/// remembers.
 ///
 /// A score is kept for each (arm, prompt and response), by the bytes of the text and not by pair id: a response that
 /// occurs in several pairs is scored once by each model. Requests that arrive while their score is still being computed
@@ -11,10 +13,20 @@ import PreferenceData
 /// The models are called outside the actor's turn: calls overlap where the caller's tasks do. A call that has begun runs to
 /// its end even if the task that asked is cancelled, since others may wait for it.
 ///
-/// Memory: one entry for each scored (arm, text), and the strings of each distinct text.
+/// Memory: at most `capacity` scores an arm, whatever the length of the texts. Where more texts come, the scores that
+/// were not used for the longest time are forgotten, but never one of the `capacity / 2` used last, and never one that a
+/// call under way will give. A forgotten text costs what a new one costs: the model is asked again, and that is counted.
+///
+/// Texts are known by 128 bits of hash (`Dialogue.fingerprint`). Two texts of one hash would share a score; that does
+/// not happen by chance, though somebody who wants it could make such texts.
 public actor MeteredPool {
   /// The models, in arm order.
   public nonisolated let models: [any RewardModel]
+
+  /// The scores that an arm remembers unless told otherwise: about 64 MiB where so many texts came.
+  public static let defaultCapacity = 1 << 20
+
+  private typealias Key = ScoreMemory.Key
 
   private enum Entry {
     case known(Double)
@@ -22,9 +34,10 @@ public actor MeteredPool {
     case pending(Task<[ScoringOutcome], Never>, index: Int)
   }
 
-  private struct Key: Hashable {
-    let text: Int
-    let variant: UInt64
+  /// A response to score, its text hashed once for all arms.
+  private struct Text {
+    let request: ScoringRequest
+    let fingerprint: Fingerprint
   }
 
   private struct Batch {
@@ -36,18 +49,22 @@ public actor MeteredPool {
   }
 
   private var meters: [Usage]
-  private var entries: [[Key: Entry]]
-  /// Numbers each distinct text, so that its bytes are hashed once a request and not once a model.
-  private var textNumbers: [Dialogue: Int] = [:]
+  private var memories: [ScoreMemory]
+  /// The texts of the calls under way, which are never forgotten.
+  private var pending: [[Key: Entry]]
 
+  /// - Parameter capacity: how many scores of each arm are remembered, at least 2.
   /// - Throws: `emptyPool`, `duplicateModel`.
-  public init(_ models: [any RewardModel]) throws(RewardModelError) {
+  public init(
+    _ models: [any RewardModel], capacity: Int = MeteredPool.defaultCapacity
+  ) throws(RewardModelError) {
     if models.isEmpty { throw .emptyPool }
     var names: Set<String> = []
     for model in models where !names.insert(model.name).inserted { throw .duplicateModel(name: model.name) }
     self.models = models
     meters = models.map { _ in Usage() }
-    entries = models.map { _ in [:] }
+    memories = models.map { _ in ScoreMemory(capacity: capacity) }
+    pending = models.map { _ in [:] }
   }
 
   /// What each arm was made to do so far, in arm order.
@@ -55,6 +72,9 @@ public actor MeteredPool {
 
   /// The sum over the arms.
   public var totalUsage: Usage { meters.reduce(Usage(), +) }
+
+  /// How many scores of each arm are remembered, in arm order; those of calls under way are not among them.
+  package var rememberedScores: [Int] { memories.map(\.count) }
 
   /// The scores of one arm for a pair.
   ///
@@ -69,9 +89,10 @@ public actor MeteredPool {
   ///   arms score is kept and counted.
   public func scores(of pair: PreferencePair, arms: some Sequence<Int>) async throws -> [ScorePair] {
     // All calls begin before the first is waited for.
-    let pending = arms.map { begin([pair], arm: $0) }
+    let texts = Self.texts(of: [pair])
+    let begun = arms.map { begin(texts, arm: $0) }
     var scores: [ScorePair] = []
-    for entries in pending { scores += try await finish(entries).map { try $0.get() } }
+    for entries in begun { scores += try await finish(entries).map { try $0.get() } }
     return scores
   }
 
@@ -85,47 +106,58 @@ public actor MeteredPool {
   /// The scores of one arm for several pairs, in their order, or what kept the model from a pair: one request to the
   /// model for all texts that are new. A pair is scored only where both of its responses are.
   public func outcomes(of pairs: [PreferencePair], arm: Int) async -> [Result<ScorePair, any Error>] {
-    await finish(begin(pairs, arm: arm))
+    await finish(begin(Self.texts(of: pairs), arm: arm))
   }
 
-  /// Takes scores that one arm gave to pairs in an earlier run: their texts are not asked for again, and not counted.
+  /// Takes scores that one arm gave to pairs in an earlier run: their texts are not asked for again, and not counted,
+  /// as long as they are remembered.
   ///
   /// A text whose score the pool knows, or waits for, keeps that one.
   public func remember(_ scores: [ScorePair], of pairs: [PreferencePair], arm: Int) {
     precondition(models.indices.contains(arm), "arm \(arm) of a pool of \(models.count) reward models")
     precondition(scores.count == pairs.count, "\(scores.count) scores for \(pairs.count) pairs")
-    for (pair, score) in zip(pairs, scores) {
-      for side in ResponseSide.allCases {
-        let key = key(ScoringRequest(pair, side: side), arm: arm)
-        if entries[arm][key] == nil { entries[arm][key] = .known(score[side]) }
-      }
+    let known = scores.flatMap { [$0.a, $0.b] }
+    for (text, score) in zip(Self.texts(of: pairs), known) {
+      let key = key(text, arm: arm)
+      if entry(key, arm: arm) == nil { memories[arm].keep(score, for: key) }
     }
   }
 
-  /// The entries of both responses of each pair; starts a call for those that are not there.
-  private func begin(_ pairs: [PreferencePair], arm: Int) -> [Entry] {
+  /// Both responses of each pair, A's first.
+  private static func texts(of pairs: [PreferencePair]) -> [Text] {
+    pairs.flatMap(ScoringRequest.both).map { Text(request: $0, fingerprint: $0.dialogue.fingerprint) }
+  }
+
+  /// The entries of texts, two a pair; starts a call for those that are neither remembered nor under way.
+  private func begin(_ texts: [Text], arm: Int) -> [Entry] {
     precondition(models.indices.contains(arm), "arm \(arm) of a pool of \(models.count) reward models")
     var batch = Batch(arm: arm)
     var keys: [Key] = []
+    // What was found is held here: to use one score may make the memory forget another one of this list.
+    var found: [Key: Entry] = [:]
     var positions: [Key: Int] = [:]
-    for pair in pairs {
+    for first in stride(from: 0, to: texts.count, by: 2) {
       let before = batch.requests.count
-      for side in ResponseSide.allCases {
-        let request = ScoringRequest(pair, side: side)
-        let key = key(request, arm: arm)
+      for text in texts[first..<first + 2] {
+        let key = key(text, arm: arm)
         keys.append(key)
-        guard entries[arm][key] == nil, positions[key] == nil else { continue }
-        positions[key] = batch.requests.count
-        batch.requests.append(request)
-        batch.keys.append(key)
+        guard found[key] == nil, positions[key] == nil else { continue }
+        if let entry = entry(key, arm: arm) {
+          found[key] = entry
+        } else {
+          positions[key] = batch.requests.count
+          batch.requests.append(text.request)
+          batch.keys.append(key)
+        }
       }
       if batch.requests.count > before { batch.starts.append(before) }
     }
     if !batch.requests.isEmpty {
       let call = Task { [batch] in await run(batch) }
-      for (index, key) in batch.keys.enumerated() { entries[arm][key] = .pending(call, index: index) }
+      for (key, index) in positions { found[key] = .pending(call, index: index) }
+      for key in batch.keys { pending[arm][key] = found[key] }
     }
-    return keys.compactMap { entries[arm][$0] }
+    return keys.compactMap { found[$0] }
   }
 
   /// Waits for the scores of `entries`, two a pair.
@@ -143,7 +175,7 @@ public actor MeteredPool {
     }
   }
 
-  /// Asks the model, counts, and turns pending entries into known ones, or into none after a failure.
+  /// Asks the model, counts, and turns pending entries into remembered scores, or into nothing after a failure.
   private func run(_ batch: Batch) async -> [ScoringOutcome] {
     let model = models[batch.arm]
     let clock = ContinuousClock()
@@ -151,13 +183,11 @@ public actor MeteredPool {
     let outcomes = Self.checked(await model.outcomes(batch.requests), of: batch.requests, by: model.name)
     var usage = Usage(calls: batch.starts.count, seconds: start.duration(to: clock.now) / .seconds(1))
     for (index, outcome) in outcomes.enumerated() {
-      switch outcome {
-      case .success(let score):
-        entries[batch.arm][batch.keys[index]] = .known(score)
-        usage.scores += 1
-        usage.tokens += model.tokens(in: batch.requests[index])
-      case .failure: entries[batch.arm][batch.keys[index]] = nil
-      }
+      pending[batch.arm][batch.keys[index]] = nil
+      guard case .success(let score) = outcome else { continue }
+      memories[batch.arm].keep(score, for: batch.keys[index])
+      usage.scores += 1
+      usage.tokens += model.tokens(in: batch.requests[index])
     }
     let ends = batch.starts.dropFirst() + [outcomes.count]
     usage.failures = zip(batch.starts, ends).count { start, end in
@@ -185,13 +215,12 @@ public actor MeteredPool {
     }
   }
 
-  private func key(_ request: ScoringRequest, arm: Int) -> Key {
-    Key(text: number(request.dialogue), variant: models[arm].variant(of: request))
+  private func key(_ text: Text, arm: Int) -> Key {
+    Key(text: text.fingerprint, variant: models[arm].variant(of: text.request))
   }
 
-  private func number(_ text: Dialogue) -> Int {
-    if let number = textNumbers[text] { return number }
-    textNumbers[text] = textNumbers.count
-    return textNumbers.count - 1
+  /// The score of a text, or the call that will give it; nil where it has to be asked for.
+  private func entry(_ key: Key, arm: Int) -> Entry? {
+    pending[arm][key] ?? memories[arm].use(key).map { .known($0) }
   }
 }

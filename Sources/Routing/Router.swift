@@ -47,7 +47,8 @@ public protocol Router: Sendable {
 
   /// Learns from rewards, in their order; only the arms named in them change.
   ///
-  /// - Throws: `RoutingError.contextSize`, `RoutingError.notFinite`; nothing was then learnt.
+  /// - Throws: `RoutingError.contextSize`, `RoutingError.notFinite`; nothing was then learnt. `LinearAlgebraError` where a posterior
+  ///   loses its definiteness to rounding: some of the observations may have been learnt then, so go on from a saved state.
   mutating func observe(_ observations: [Observation]) throws
 
   /// The probability with which `select` chooses each arm for each context from what the router knows now: contexts.rows x armCount, rows

@@ -40,8 +40,6 @@ public enum TrainingProblem: Sendable, Equatable, CustomStringConvertible {
   case tooManyLayers(EncoderTuning, folder: String, layers: Int)
   /// A low-rank update is to have a rank above the checkpoint's hidden size.
   case rankTooHigh(EncoderTuning, folder: String, hiddenSize: Int)
-  /// Saved parameters have other names or shapes than those that are trained.
-  case otherEncoderParameters
 
   public var description: String {
     switch self {
@@ -78,8 +76,6 @@ public enum TrainingProblem: Sendable, Equatable, CustomStringConvertible {
       "--tune \(tuning): \(folder) has \(layers) layers; name at most these, or full"
     case .rankTooHigh(let tuning, let folder, let hiddenSize):
       "--tune \(tuning): a rank is at most the hidden size, \(hiddenSize) in \(folder)"
-    case .otherEncoderParameters:
-      "the saved parameters are not those of this encoder; resume with the encoder that the run began with"
     }
   }
 }

@@ -7,9 +7,12 @@ import Foundation
 /// composition are computed here, so that a text costs O(its bytes) and no conversion to Foundation's strings.
 ///
 /// Source: Unicode Standard Annex #15.
-struct Decomposition: Sendable {
-  static let canonical = Decomposition(compatibility: false)
-  static let compatibility = Decomposition(compatibility: true)
+package struct Decomposition: Sendable {
+  package static let canonical = Decomposition(compatibility: false)
+  package static let compatibility = Decomposition(compatibility: true)
+
+  /// That of NFC and NFD, or of NFKC and NFKD.
+  static func of(compatibility: Bool) -> Decomposition { compatibility ? .compatibility : .canonical }
 
   private static let unicodeVersion = 1100
 
@@ -76,7 +79,7 @@ struct Decomposition: Sendable {
   }
 
   /// The decomposition of a text in canonical order: NFD or NFKD.
-  func decompose(_ text: [UInt8]) -> [UInt32] {
+  package func decompose(_ text: [UInt8]) -> [UInt32] {
     var output: [UInt32] = []
     output.reserveCapacity(text.count)
     let classes = CombiningClasses.shared

@@ -41,10 +41,10 @@ enum Normalizer: Sendable {
   func apply(_ text: [UInt8], keepsStart: inout Bool) -> [UInt8] {
     switch self {
     case .composition(let compatibility):
-      return Self.composed(text, compatibility: compatibility)
+      return Composition.composed(text, compatibility: compatibility)
     case .decomposition(let compatibility):
       if UTF8Scalars.isASCII(text) { return text }
-      return utf8(Self.table(compatibility).decompose(text))
+      return utf8(Decomposition.of(compatibility: compatibility).decompose(text))
     case .lowercase: return CaseMapping.lowercased(text)
     case .stripAccents: return removing(ScalarClasses.combiningMark, from: text, keepsStart: &keepsStart)
     case .strip(let left, let right): return stripped(text, left: left, right: right, keepsStart: &keepsStart)
@@ -57,41 +57,6 @@ enum Normalizer: Sendable {
       for step in steps { text = step.apply(text, keepsStart: &keepsStart) }
       return text
     }
-  }
-
-  /// Composes each run of scalars that composition may change together with the one scalar before it.
-  ///
-  /// Below U+0300 (with compatibility, U+0080) a scalar is a starter that stays as it is beside others of its kind and
-  /// never joins the scalar before it, so a run ends before one.
-  private static func composed(_ text: [UInt8], compatibility: Bool) -> [UInt8] {
-    let firstLead: UInt8 = compatibility ? 0xc2 : 0xcc
-    func isInert(_ index: Int) -> Bool { text[index] < firstLead }
-    guard let first = text.firstIndex(where: { $0 >= firstLead }) else { return text }
-    let table = table(compatibility)
-    var output: [UInt8] = []
-    output.reserveCapacity(text.count)
-    var copied = 0
-    var index = first
-    while index < text.count {
-      var start = index
-      if start > copied {
-        start -= 1
-        while start > copied, text[start] & 0xc0 == 0x80 { start -= 1 }
-      }
-      var end = index
-      while end < text.count, !isInert(end) { end += UTF8Scalars.length(text[end]) }
-      output += text[copied..<start]
-      output += utf8(Composition.shared.compose(table.decompose(Array(text[start..<end]))))
-      copied = end
-      while end < text.count, isInert(end) { end += UTF8Scalars.length(text[end]) }
-      index = end
-    }
-    output += text[copied...]
-    return output
-  }
-
-  private static func table(_ compatibility: Bool) -> Decomposition {
-    compatibility ? .compatibility : .canonical
   }
 
   private func stripped(_ text: [UInt8], left: Bool, right: Bool, keepsStart: inout Bool) -> [UInt8] {
@@ -161,8 +126,8 @@ func removing(_ mask: ScalarClasses.Mask, from text: [UInt8], keepsStart: inout 
 }
 
 /// Lower case as Rust has it: scalar by scalar, without regard for what stands around it.
-enum CaseMapping {
-  static func lowercased(_ text: [UInt8]) -> [UInt8] {
+package enum CaseMapping {
+  package static func lowercased(_ text: [UInt8]) -> [UInt8] {
     let classes = ScalarClasses.shared
     var output: [UInt8] = []
     output.reserveCapacity(text.count)

@@ -11,6 +11,10 @@ struct PostProcessor: Sendable {
     var specialCount: Int {
       if case .special(let ids, _) = self { ids.count } else { 0 }
     }
+
+    var isText: Bool {
+      if case .text = self { true } else { false }
+    }
   }
 
   static let supported = "BertProcessing, ByteLevel, RobertaProcessing, Sequence and TemplateProcessing"
@@ -111,6 +115,15 @@ struct PostProcessor: Sendable {
   /// The number of special tokens added to one text, or to two.
   func addedCount(isPair: Bool) -> Int {
     (isPair ? pair : single).reduce(0) { $0 + $1.specialCount }
+  }
+
+  /// The number of special tokens before one text, and behind it.
+  var addedCounts: (before: Int, behind: Int) {
+    let first = single.firstIndex(where: \.isText) ?? single.endIndex
+    let end = single.lastIndex(where: \.isText).map { $0 + 1 } ?? single.endIndex
+    return (
+      single[..<first].reduce(0) { $0 + $1.specialCount }, single[end...].reduce(0) { $0 + $1.specialCount }
+    )
   }
 
   /// Puts one text or two together.

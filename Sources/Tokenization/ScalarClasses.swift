@@ -6,34 +6,34 @@
 /// listed. Compared with the package over all code points.
 ///
 /// A two-stage table, built once at first use from the properties in Swift's standard library (about 20 ms).
-struct ScalarClasses: Sendable {
+package struct ScalarClasses: Sendable {
   /// Bits of a scalar's classes.
-  typealias Mask = UInt16
+  package typealias Mask = UInt16
 
   /// `\p{L}` in Oniguruma.
-  static let letter: Mask = 1 << 0
+  package static let letter: Mask = 1 << 0
   /// `\p{N}` in Oniguruma.
-  static let number: Mask = 1 << 1
+  package static let number: Mask = 1 << 1
   /// `\s` everywhere.
-  static let space: Mask = 1 << 2
+  package static let space: Mask = 1 << 2
   /// Rust's `char::is_numeric`.
-  static let numeric: Mask = 1 << 3
+  package static let numeric: Mask = 1 << 3
   /// ASCII punctuation and symbols, and what the `unicode_categories` crate calls punctuation.
-  static let punctuation: Mask = 1 << 4
+  package static let punctuation: Mask = 1 << 4
   /// `\w` in the `regex` crate.
-  static let word: Mask = 1 << 5
+  package static let word: Mask = 1 << 5
   /// What BERT's clean-up takes away: U+0000, U+FFFD and the categories Cc, Cf and Co, but for tab and line ends.
-  static let control: Mask = 1 << 6
+  package static let control: Mask = 1 << 6
   /// Category Mn in the `unicode_categories` crate.
-  static let nonspacingMark: Mask = 1 << 7
+  package static let nonspacingMark: Mask = 1 << 7
   /// A combining mark in the `unicode_normalization_alignments` crate.
-  static let combiningMark: Mask = 1 << 8
+  package static let combiningMark: Mask = 1 << 8
   /// The blocks of ideographs around which BERT puts spaces.
-  static let ideograph: Mask = 1 << 9
+  package static let ideograph: Mask = 1 << 9
   /// Lower case differs.
-  static let hasLowercase: Mask = 1 << 10
+  package static let hasLowercase: Mask = 1 << 10
 
-  static let shared = ScalarClasses()
+  package static let shared = ScalarClasses()
 
   /// The classes of the scalars below 128.
   let ascii: [Mask]
@@ -42,7 +42,7 @@ struct ScalarClasses: Sendable {
   private let pages: [Mask]
 
   @inline(__always)
-  subscript(value: UInt32) -> Mask {
+  package subscript(value: UInt32) -> Mask {
     pages[Int(pageStarts[Int(value >> 8)]) &+ Int(value & 0xff)]
   }
 

@@ -89,11 +89,13 @@ public struct Tokenizer: Sendable {
   /// Whether an id is that of an added token that the file marks as special.
   public func isSpecial(_ id: Int32) -> Bool { addedTokens.token(id)?.isSpecial ?? false }
 
+  /// The number of special tokens that the post-processor puts before a text, and behind it.
+  public var addedTokenCounts: (before: Int, behind: Int) { postProcessor.addedCounts }
+
   /// Encodes a text.
   ///
   /// - Parameter addSpecialTokens: whether the post-processor adds its special tokens. Special tokens that the text
-  ///   itself holds
-  ///   are found in any case.
+  ///   itself holds are found in any case.
   /// - Precondition: a truncation leaves room for the special tokens.
   public func encode(
     _ text: String, addSpecialTokens: Bool = true, truncation: Truncation = .asInFile

@@ -1,5 +1,6 @@
 import CommandSupport
 import ArgumentParser
+import CommandSupport
 import Foundation
 import RewardModelPools
 import RouterKit
@@ -70,34 +71,31 @@ struct Collect: AsyncParsableCommand {
     let collection = try ScoreCollection(
       pairs, members: entries.map { ScoreCollection.Member($0, queue: queue, serverChunksInFlight: inFlight) },
       folder: URL(fileURLWithPath: out), chunkSize: chunk)
-    tell(collection, all: pairs.count * entries.count)
+    describe(collection, all: pairs.count * entries.count)
 
     let progress = ProgressMeter(total: collection.missing)
-    let report = try await collection.run(progress: { await progress.advance(by: $0) }, warn: warn)
+    let report = try await collection.run(progress: { await progress.advance(by: $0) }, warn: tell)
     await progress.finish()
     print(json ? report.json(folder: out).text(pretty: true) : report.text)
     if !collection.isFinished, report.isComplete, !json { print("\nwrote \(out): \(pairs.count) pairs") }
     guard report.isComplete else {
-      for model in report.models { if let failure = model.failureText(pairs: report.pairs) { warn(failure) } }
-      warn("\(out) keeps the scores that are there; run the same command again to try the missing ones")
+      for model in report.models { if let failure = model.failureText(pairs: report.pairs) { tell(failure) } }
+      tell("\(out) keeps the scores that are there; run the same command again to try the missing ones")
       throw ExitCode.failure
     }
   }
 
-  private func tell(_ collection: ScoreCollection, all: Int) {
+  private func describe(_ collection: ScoreCollection, all: Int) {
     if collection.isFinished {
-      warn("\(out) holds scores of models of these names for these pairs: nothing to do")
+      tell("\(out) holds scores of models of these names for these pairs: nothing to do")
       return
     }
     if collection.droppedBytes > 0 {
-      warn("the last line of the journal was cut short by a crash: dropped its \(collection.droppedBytes) bytes")
+      tell("the last line of the journal was cut short by a crash: dropped its \(collection.droppedBytes) bytes")
     }
-    if collection.missing < all { warn("\(all - collection.missing) of \(all) scores are there from an earlier run") }
+    if collection.missing < all { tell("\(all - collection.missing) of \(all) scores are there from an earlier run") }
   }
 
-  private func warn(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
-  }
 }
 
 /// The progress bar, told by concurrent tasks; none where there is nothing to do.

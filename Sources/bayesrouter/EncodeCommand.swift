@@ -8,7 +8,8 @@ struct Encode: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Encode the pairs of a dataset with a Hugging Face checkpoint.",
     discussion: """
-      Each (prompt, response) is read as "<|user|>: prompt\\n<|assistant|>: response". The file receives pooled_a and pooled_b [pairs, D], the pooled \
+      Each (prompt, response) is read as "<|user|>: prompt\\n<|assistant|>: response", or by the checkpoint's chat template with --template \
+      chat. The file receives pooled_a and pooled_b [pairs, D], the pooled \
       hidden states, and pair_features [pairs, 2D], u = [(a + b)/2 ; |a - b|]; rows in the order of pairs.jsonl, whose ids are in the metadata.
 
       Each distinct text is encoded once, what texts of one prompt share at the beginning too. States are kept in a cache by checkpoint and \

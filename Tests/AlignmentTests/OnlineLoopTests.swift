@@ -112,14 +112,15 @@ private struct ParityEncoder: PairEncoder {
   /// Nothing is asked, and nothing drawn twice, before a proposal is annotated.
   @Test func aProposalAsksNobody() async throws {
     var loop = try loop(.routed(router))
-    let proposals = try await loop.propose(pairs)
+    let contexts = try await loop.contexts(of: pairs)
+    let proposals = try loop.propose(pairs, contexts: contexts, recordsPropensities: true)
     #expect(await loop.annotator.pool.totalUsage.calls == 0)
-    let propensities = try loop.propensities(of: proposals)
     // Without data both arms are alike.
-    #expect(propensities.count == 96 && propensities.allSatisfy { abs(($0 ?? 0) - 0.5) < 1e-12 })
+    #expect(proposals.count == 96 && proposals.allSatisfy { abs(($0.propensity ?? 0) - 0.5) < 1e-12 })
+    #expect(try await loop.propose(pairs).allSatisfy { $0.propensity == nil })
     var ensemble = try self.loop(.ensemble(MajorityVote()))
-    let all = try await ensemble.propose(pairs)
-    #expect(try ensemble.propensities(of: all).allSatisfy { $0 == nil })
+    #expect(
+      try ensemble.propose(pairs, contexts: contexts, recordsPropensities: true).allSatisfy { $0.propensity == nil })
   }
 
   @Test func rewardsOfOneStepAreNormalisedTogether() async throws {

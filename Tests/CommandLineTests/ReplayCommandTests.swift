@@ -109,8 +109,8 @@ private let judgeBench = URL(fileURLWithPath: #filePath)
       func accuracy(_ method: String, _ suffix: String) throws -> Double? {
         try summary(URL(fileURLWithPath: run.path + suffix)).methods.first { $0.method == method }?.accuracyAll
       }
-      let posterior = try #require(try accuracy("thompson-laplace", "l"))
-      #expect(try accuracy("thompson-laplace", "b") == posterior)
+      let posterior = try #require(try accuracy("thompson-evidence", "l"))
+      #expect(try accuracy("thompson-evidence", "b") == posterior)
       #expect(try accuracy("thompson-prior", "l") != nil && accuracy("offline-only", "l") != nil)
       let router = run.path + "b/router"
       let folder = try replay([

@@ -1,8 +1,7 @@
 import PreferenceData
+import RemoteRewardModels
 import RewardModels
 import Testing
-
-@testable import RemoteRewardModels
 
 @Suite(.timeLimit(.minutes(1))) struct CallLimiterTests {
   private actor Order {

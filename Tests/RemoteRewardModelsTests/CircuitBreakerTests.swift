@@ -1,7 +1,6 @@
+import RemoteRewardModels
 import RewardModels
 import Testing
-
-@testable import RemoteRewardModels
 
 @Suite(.timeLimit(.minutes(1))) struct CircuitBreakerTests {
   let endpoint = RemoteEndpoint(model: "judge", url: "http://127.0.0.1")

@@ -1,7 +1,6 @@
+import RemoteRewardModels
 import RewardModels
 import Testing
-
-@testable import RemoteRewardModels
 
 @Suite(.timeLimit(.minutes(1))) struct FaultTests {
   static let passing: [FaultyServer.Fault] = [
@@ -155,7 +154,7 @@ import Testing
     try await FaultyServer.run(.vllmClassify) { server in
       let template = try Samples.template(
         beginning: "{% if messages[1]['content'] == 'B 0' %}{{ raise_exception('no') }}{% endif %}")
-      let model = try Samples.model(.vllmClassify, url: server.url, text: .template(template))
+      let model = try Samples.model(.vllmClassify, url: server.url, format: .chat(template))
       let outcomes = await model.outcomes(Samples.requests(pairs: 2))
       #expect(outcomes.map { $0.failure == nil } == [true, false, true, true])
       let text = "<|user|>question 1\n<|assistant|>B 1\n"
@@ -170,7 +169,7 @@ import Testing
         let model = try HTTPRewardModel(
           name: "judge",
           configuration: HTTPRewardModel.Configuration(
-            url: server.url, dialect: .tei, text: .dialogue,
+            url: server.url, dialect: .tei, format: .router,
             retry: RetryPolicy(retries: 1, firstDelay: .milliseconds(1), longestRetryAfter: bound)))
         let start = clock.now
         _ = try await model.scores(Samples.requests(pairs: 1))

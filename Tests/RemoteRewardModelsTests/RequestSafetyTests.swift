@@ -1,7 +1,7 @@
+import Dialogues
 import RemoteRewardModels
 import RewardModels
 import Testing
-import Tokenization
 
 @Suite(.timeLimit(.minutes(1))) struct RequestSafetyTests {
   let secret = "s3cr3t/token\"x"
@@ -93,18 +93,18 @@ import Tokenization
   }
 
   @Test func aTokenThatWouldBeginTextsTwiceIsWarnedOf() throws {
-    func warnings(_ dialect: ServerDialect, _ text: RequestText) throws -> [String] {
-      try Samples.model(dialect, url: "http://127.0.0.1", text: text).warnings
+    func warnings(_ dialect: ServerDialect, _ format: TextFormat) throws -> [String] {
+      try Samples.model(dialect, url: "http://127.0.0.1", format: format).warnings
     }
-    let once = try RequestText.template(Samples.template())
-    let twice = try RequestText.template(Samples.template(beginning: "{{ bos_token }}{{ bos_token }}"))
-    let never = try RequestText.template(Samples.template(beginning: ""))
+    let once = try TextFormat.chat(Samples.template())
+    let twice = try TextFormat.chat(Samples.template(beginning: "{{ bos_token }}{{ bos_token }}"))
+    let never = try TextFormat.chat(Samples.template(beginning: ""))
     for dialect in ServerDialect.allCases {
       let adds = dialect == .tei || dialect == .sglang
       #expect(try warnings(dialect, once).count == (adds ? 1 : 0))
       #expect(try warnings(dialect, twice).count == (adds ? 2 : 1))
       #expect(try warnings(dialect, never).isEmpty)
-      #expect(try warnings(dialect, .dialogue).isEmpty)
+      #expect(try warnings(dialect, .router).isEmpty)
     }
     #expect(try warnings(.tei, once)[0].contains("reward model 'judge'"))
     #expect(try warnings(.tei, once)[0].contains("<s>"))

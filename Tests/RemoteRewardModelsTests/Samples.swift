@@ -1,10 +1,10 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import RemoteRewardModels
 import RewardModels
 import Storage
 import Testing
-import Tokenization
 
 enum Samples {
   /// Pair `p0` of responses `a 0`, `b 0`, and so on: two requests a pair, side by side.
@@ -12,14 +12,15 @@ enum Samples {
     (0..<pairs).flatMap { number in
       ["A", "B"].compactMap(ResponseSide.init).map { side in
         ScoringRequest(
-          pairID: "p\(number)", side: side, prompt: .text("question \(number)"), response: "\(side.rawValue) \(number)")
+          pairID: "p\(number)", side: side,
+          dialogue: Dialogue(prompt: .text("question \(number)"), response: "\(side.rawValue) \(number)"))
       }
     }
   }
 
-  /// What `.dialogue` makes of a request.
+  /// The text that the published router's format makes of a request.
   static func text(_ request: ScoringRequest) -> String {
-    DialogueTemplate.text(prompt: request.prompt.text, response: request.response)
+    RouterTemplate.text(of: request.dialogue)
   }
 
   static func scores(_ requests: [ScoringRequest], model: String = "rm") -> [Double] {
@@ -42,14 +43,14 @@ enum Samples {
 
   /// A model with delays in milliseconds.
   static func model(
-    _ dialect: ServerDialect, url: String, text: RequestText = .dialogue, token: BearerToken? = nil,
+    _ dialect: ServerDialect, url: String, format: TextFormat? = .router, token: BearerToken? = nil,
     limits: CallLimits = CallLimits(timeout: .seconds(20)), retries: Int = 2,
     breaker: CircuitBreakerConfiguration = CircuitBreakerConfiguration(failures: 1000)
   ) throws -> HTTPRewardModel {
     try HTTPRewardModel(
       name: "judge",
       configuration: HTTPRewardModel.Configuration(
-        url: url, dialect: dialect, model: "org/rm", text: text, token: token, limits: limits,
+        url: url, dialect: dialect, model: "org/rm", format: format, token: token, limits: limits,
         retry: RetryPolicy(retries: retries, firstDelay: .milliseconds(2), longestDelay: .milliseconds(10)),
         breaker: breaker, seed: 7))
   }

@@ -1,5 +1,6 @@
-import RemoteRewardModels
+import Dialogues
 import PreferenceData
+import RemoteRewardModels
 import RewardModels
 import Storage
 import Testing
@@ -9,9 +10,11 @@ import Testing
   let requests = [
     ScoringRequest(
       pairID: "p", side: .a,
-      prompt: .messages([Message(role: "system", content: "Be brief."), Message(role: "user", content: "Hi")]),
-      response: "Hello"),
-    ScoringRequest(pairID: "q", side: .b, prompt: .text("2+2?"), response: "4 \"four\"\u{e9}"),
+      dialogue: Dialogue(
+        prompt: .messages([Message(role: "system", content: "Be brief."), Message(role: "user", content: "Hi")]),
+        response: "Hello")),
+    ScoringRequest(
+      pairID: "q", side: .b, dialogue: Dialogue(prompt: .text("2+2?"), response: "4 \"four\"\u{e9}")),
   ]
 
   @Test(arguments: ServerDialect.allCases)
@@ -19,7 +22,7 @@ import Testing
     let requests = requests
     let answer = try Samples.fixture("\(dialect.rawValue)-response")
     try await FaultyServer.run(dialect, .init(answer: answer)) { server in
-      let model = try Samples.model(dialect, url: server.url, text: .template(Samples.template()))
+      let model = try Samples.model(dialect, url: server.url, format: .chat(Samples.template()))
       #expect(try await model.scores(requests) == [-3.5, 12.25])
       try await expectRequest("\(dialect.rawValue)-request", at: server)
     }
@@ -29,7 +32,7 @@ import Testing
   func messagesGoOneConversationACall(dialect: ServerDialect) async throws {
     let requests = requests
     try await FaultyServer.run(dialect) { server in
-      let model = try Samples.model(dialect, url: server.url, text: .messages)
+      let model = try Samples.model(dialect, url: server.url, format: nil)
       _ = try await model.scores([requests[0]])
       try await expectRequest("\(dialect.rawValue)-messages-request", at: server)
       #expect(try await model.scores(requests + requests).count == 4)
@@ -102,7 +105,7 @@ import Testing
   @Test func messagesAreRefusedWhereTheServerTakesTexts() {
     for dialect in [ServerDialect.tei, .openRLHF, .sglang] {
       #expect(throws: RemoteRewardModelError.self) {
-        try Samples.model(dialect, url: "http://127.0.0.1:1", text: .messages)
+        try Samples.model(dialect, url: "http://127.0.0.1:1", format: nil)
       }
     }
   }
@@ -115,7 +118,7 @@ import Testing
         let model = try HTTPRewardModel(
           name: "judge",
           configuration: HTTPRewardModel.Configuration(
-            url: server.url, dialect: dialect, text: .dialogue, truncates: true))
+            url: server.url, dialect: dialect, format: .router, truncates: true))
         _ = try await model.scores(Samples.requests(pairs: 1))
         let body = try JSONRecord(await server.log.entries[0].body, at: FilePlace(file: "request"))
         #expect(body.object[field] == value)

@@ -1,4 +1,5 @@
 import Alignment
+import Dialogues
 import LinearAlgebra
 import PreferenceData
 import Randomness
@@ -6,7 +7,6 @@ import RemoteRewardModels
 import RewardModels
 import Routing
 import Testing
-import Tokenization
 
 /// Ten thousand routed pairs against servers that fail a fifth of the calls.
 @Suite(.timeLimit(.minutes(5))) struct SoakTests {
@@ -25,8 +25,7 @@ import Tokenization
   /// What the server of an arm says of a pair when nothing fails.
   private func scores(of pair: PreferencePair, arm: Int) -> ScorePair {
     let values = ResponseSide.allCases.map { side in
-      FaultyServer.score(
-        model: "arm-\(arm)", text: DialogueTemplate.text(prompt: pair.prompt.text, response: pair.response(side)))
+      FaultyServer.score(model: "arm-\(arm)", text: RouterTemplate.text(of: Dialogue(pair, side: side)))
     }
     return ScorePair(a: values[0], b: values[1])
   }
@@ -39,7 +38,7 @@ import Tokenization
         try HTTPRewardModel(
           name: "arm-\(arm)",
           configuration: .init(
-            url: server.1, dialect: server.0, model: "arm-\(arm)", text: .dialogue,
+            url: server.1, dialect: server.0, model: "arm-\(arm)", format: .router,
             limits: CallLimits(concurrentCalls: 4, textsPerCall: 8, timeout: .seconds(20)),
             retry: RetryPolicy(retries: 1, firstDelay: .milliseconds(1), longestDelay: .milliseconds(2)),
             breaker: CircuitBreakerConfiguration(failures: 4, rest: .milliseconds(20)), seed: UInt64(arm)))

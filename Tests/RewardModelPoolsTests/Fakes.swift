@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import RewardModelPools
@@ -52,7 +53,8 @@ struct FakeModel: RewardModel {
     await meet?()
     return requests.map { request in
       failing.contains(request.pairID)
-        ? .failure(Failure(pairID: request.pairID)) : .success(Self.score(name, request.prompt.text, request.response))
+        ? .failure(Failure(pairID: request.pairID))
+        : .success(Self.score(name, request.dialogue.prompt.text, request.response))
     }
   }
 

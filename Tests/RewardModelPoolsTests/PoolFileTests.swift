@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import RewardModelPools
@@ -71,11 +72,11 @@ import Transformers
         return
       }
       #expect(far.url.absoluteString == "https://rm.example:8443/base")
-      #expect(far.model == "org/rm" && far.template == .messages && far.tokenVariable == "TOKEN")
+      #expect(far.model == "org/rm" && far.format == nil && far.tokenVariable == "TOKEN")
       #expect(far.limits.concurrency == 8 && far.limits.requestsPerSecond == 0.5)
       #expect(far.limits.tokensPerMinute == 200_000 && far.limits.timeoutSeconds == 60)
       #expect(far.limits.retries == 0 && far.limits.batch == 32)
-      #expect(tei.template == .dialogue && tei.limits.batch == 4 && tei.limits.concurrency == nil)
+      #expect(tei.format == .router && tei.limits.batch == 4 && tei.limits.concurrency == nil)
       guard case .transformer(let checkpoint, .chat, let precision, let maxTokens) = entries[2].source else {
         Issue.record("this is a transformer")
         return
@@ -92,7 +93,7 @@ import Transformers
   @Test func defaultsAreThoseOfTheFormat() async throws {
     try await withPool("\u{FEFF}" + Self.valid) { read, folder in
       let entries = try read().entries
-      guard case .server(let server) = entries[0].source, case .checkpoint(let template) = server.template else {
+      guard case .server(let server) = entries[0].source, case .chat(let template)? = server.format else {
         Issue.record("a server whose template is a folder")
         return
       }

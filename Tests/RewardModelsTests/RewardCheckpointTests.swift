@@ -64,7 +64,7 @@ import Transformers
       try FileManager.default.removeItem(at: copy.url("chat_template.jinja"))
       let error = try #require(throws: (any Error).self) { try copy.load() }
       #expect("\(error)".contains("there is no chat_template.jinja"), "\(error)")
-      #expect(throws: Never.self) { try copy.load(text: .dialogue) }
+      #expect(throws: Never.self) { try copy.load(format: .router) }
     }
   }
 

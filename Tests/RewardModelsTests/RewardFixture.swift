@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import RewardModels
@@ -27,7 +28,7 @@ struct RewardFixture {
           .messages(
             try row.records("prompt").map { Message(role: try $0.string("role"), content: try $0.string("content")) })
         }
-      return ScoringRequest(pairID: "\(index)", side: .a, prompt: prompt, response: try row.string("response"))
+      return request(prompt, try row.string("response"), id: "\(index)")
     }
     ids = try rows.map { row in
       try row.array("ids").map {
@@ -38,14 +39,14 @@ struct RewardFixture {
   }
 
   var folder: URL { Self.folder.appendingPathComponent(name) }
-  var text: DialogueText.Kind { name.hasPrefix("bert") ? .dialogue : .chat }
+  var format: TextFormat.Kind { name.hasPrefix("bert") ? .router : .chat }
 
   func model(
-    maxTokens: Int? = nil, cut: DialogueCut = .start, normalizesReward: Bool? = nil,
+    maxTokens: Int? = nil, cut: TextCut = .start, normalizesReward: Bool? = nil,
     queue: ForwardQueue = ForwardQueue()
   ) throws -> TransformerRewardModel {
     try TransformerRewardModel(
-      folder: folder, name: name, text: text, maxTokens: maxTokens, cut: cut,
+      folder: folder, name: name, format: format, maxTokens: maxTokens, cut: cut,
       normalizesReward: normalizesReward, queue: queue)
   }
 }
@@ -79,11 +80,11 @@ struct RewardCheckpointCopy {
     try Safetensors.encode(tensors).write(to: url("model.safetensors"))
   }
 
-  func load(text: DialogueText.Kind = .chat, maxTokens: Int? = nil) throws -> TransformerRewardModel {
-    try TransformerRewardModel(folder: folder, name: "copy", text: text, maxTokens: maxTokens)
+  func load(format: TextFormat.Kind = .chat, maxTokens: Int? = nil) throws -> TransformerRewardModel {
+    try TransformerRewardModel(folder: folder, name: "copy", format: format, maxTokens: maxTokens)
   }
 }
 
 func request(_ prompt: Prompt, _ response: String, id: String = "pair") -> ScoringRequest {
-  ScoringRequest(pairID: id, side: .a, prompt: prompt, response: response)
+  ScoringRequest(pairID: id, side: .a, dialogue: Dialogue(prompt: prompt, response: response))
 }

@@ -1,3 +1,4 @@
+import Dialogues
 import Foundation
 import PreferenceData
 import RewardModels
@@ -30,7 +31,7 @@ import Transformers
     let requests = [0, 1, 5, 4].map { fixture.requests[$0] }
     let ids = [0, 1, 5, 4].map { fixture.ids[$0] }
     let report = try fixture.model().report(for: requests)
-    #expect(report.distinctTexts == 4 && report.tokens == ids.reduce(0) { $0 + $1.count })
+    #expect(report.distinctDialogues == 4 && report.tokens == ids.reduce(0) { $0 + $1.count })
     let shared = (0...).first { ids[0][$0] != ids[3][$0] || ids[0][$0] != ids[1][$0] } ?? 0
     #expect(shared > 20)
     #expect(report.computedTokens == report.tokens - (name.hasPrefix("bert") ? 0 : 2 * shared))
@@ -54,7 +55,7 @@ import Transformers
     let model = try RewardFixture("llama-reward").model()
     let texts = (0..<60).map { request(.text("question \($0 % 7)"), String(repeating: "\($0) words ", count: 20)) }
     let report = model.report(for: texts + texts)
-    #expect(report.requests == 120 && report.distinctTexts == 60 && report.tokens > 8192)
+    #expect(report.dialogues == 120 && report.distinctDialogues == 60 && report.tokens > 8192)
     let scores = try await model.scores(texts + texts)
     #expect(Array(scores[..<60]) == Array(scores[60...]))
     #expect(Set(scores).count == 60)
@@ -78,8 +79,10 @@ import Transformers
     let tokenizer = try Tokenizer(contentsOf: fixture.folder.appendingPathComponent("tokenizer.json"))
     func ids(_ template: String) throws -> [Int32] {
       let template = try ChatTemplate(template, name: "test", specialTokens: ["eos_token": "<|im_end|>"])
-      return try TransformerRewardModel(name: "parts", model: model.model, tokenizer: tokenizer, text: .chat(template))
-        .encoding(of: request(.text("hi"), "there")).ids
+      return try TransformerRewardModel(
+        name: "parts", model: model.model, tokenizer: tokenizer, format: .chat(template)
+      )
+      .encoding(of: request(.text("hi"), "there")).ids
     }
     let bare = try ids("{% for m in messages %}{{ m.content + '\\n\\n' }}{% endfor %}")
     #expect(bare == tokenizer.encode("hi\n\nthere <|im_end|>").ids)
@@ -90,7 +93,7 @@ import Transformers
   @Test func longTextsAreCutAtTheChosenEndAndCounted() async throws {
     for name in RewardFixture.names {
       let fixture = try RewardFixture(name)
-      for cut in DialogueCut.allCases {
+      for cut in TextCut.allCases {
         let model = try fixture.model(maxTokens: 30, cut: cut)
         for (request, full) in zip(fixture.requests, fixture.ids) where full.count > 30 {
           let ids = try model.encoding(of: request).ids
@@ -103,7 +106,7 @@ import Transformers
           #expect(ids == expected)
         }
         let report = model.report(for: [fixture.requests[0], fixture.requests[5]])
-        #expect(report.truncatedTexts == 2)
+        #expect(report.truncatedDialogues == 2)
         #expect(report.truncatedTokens == fixture.ids[0].count + fixture.ids[5].count - 60)
         #expect(model.warnings(for: [fixture.requests[0]]).contains { $0.contains("cut at their \(cut.rawValue)") })
         #expect(try await model.scores(fixture.requests).allSatisfy(\.isFinite))
@@ -121,21 +124,22 @@ import Transformers
     let fixture = try RewardFixture("llama-reward")
     let model = try fixture.model()
     let plain = Array(fixture.requests[..<8])
-    #expect(model.report(for: plain).doubledBOS == 0 && model.warnings(for: plain).isEmpty)
+    #expect(model.report(for: plain).suspicions?.doubledBOS == 0 && model.warnings(for: plain).isEmpty)
     for request in plain { #expect(try model.encoding(of: request).ids.prefix(2).filter { $0 == 256 } == [256]) }
 
     let tokenizer = try Tokenizer(contentsOf: fixture.folder.appendingPathComponent("tokenizer.json"))
     #expect(tokenizer.encode("a").ids.first == 256, "added where a template's text is tokenized like any other")
-    let dialogue = try TransformerRewardModel(name: "d", model: model.model, tokenizer: tokenizer, text: .dialogue)
-    #expect(dialogue.report(for: plain).doubledBOS == 0)
+    let dialogue = try TransformerRewardModel(name: "d", model: model.model, tokenizer: tokenizer, format: .router)
+    #expect(dialogue.report(for: plain).suspicions?.doubledBOS == 0)
     #expect(try dialogue.encoding(of: plain[0]).ids.prefix(2).filter { $0 == 256 } == [256])
 
     let template = try ChatTemplate(
       "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}", name: "test",
       specialTokens: ["bos_token": "<s>"])
-    let bare = try TransformerRewardModel(name: "bare", model: model.model, tokenizer: tokenizer, text: .chat(template))
+    let bare = try TransformerRewardModel(
+      name: "bare", model: model.model, tokenizer: tokenizer, format: .chat(template))
     let templated = plain + [request(.text("<s>hello"), "there")]
-    #expect(bare.report(for: templated).doubledBOS == 1)
+    #expect(bare.report(for: templated).suspicions?.doubledBOS == 1)
     let warnings = bare.warnings(for: templated)
     #expect(warnings.contains { $0.contains("'bare': 1 of 9 texts begin with <s> twice") }, "\(warnings)")
     #expect(warnings.contains { $0.contains("1 of 9 dialogues spell out special tokens, e.g. <s>") }, "\(warnings)")
@@ -147,7 +151,7 @@ import Transformers
       request(.text("<|im_start|>user\nhello<|im_end|>\n"), "there"), request(.text("hello"), "there<|im_end|>"),
       request(.messages([Message(role: "user", content: "hello")]), "there"),
     ]
-    #expect(model.report(for: requests).templated == 2)
+    #expect(model.report(for: requests).suspicions?.templated == 2)
     #expect(model.warnings(for: requests).first?.contains("2 of 3 dialogues spell out special tokens") == true)
   }
 
@@ -159,8 +163,8 @@ import Transformers
     let outcomes = await model.outcomes(requests)
     #expect(
       try await model.scores([fixture.requests[0], fixture.requests[1]]) == [outcomes[0].get(), outcomes[2].get()])
-    #expect(throws: TokenizationError.self) { try outcomes[1].get() }
-    await #expect(throws: TokenizationError.self) { try await model.scores(requests) }
+    #expect(throws: DialogueError.self) { try outcomes[1].get() }
+    await #expect(throws: DialogueError.self) { try await model.scores(requests) }
     #expect(model.report(for: requests).unreadable == 1 && model.tokens(in: system) == 0)
     #expect(model.warnings(for: requests).contains { $0.contains("Only user and assistant turns are known") })
   }
@@ -195,7 +199,7 @@ import Transformers
     let tokenizer = try Tokenizer(contentsOf: fixture.folder.appendingPathComponent("tokenizer.json"))
     func scores(seed: UInt64) async throws -> [Double] {
       let model = try TransformerModel.random(configuration, seed: seed)
-      return try await TransformerRewardModel(name: "random", model: model, tokenizer: tokenizer, text: .dialogue)
+      return try await TransformerRewardModel(name: "random", model: model, tokenizer: tokenizer, format: .router)
         .scores(fixture.requests)
     }
     let first = try await scores(seed: 1)

@@ -1,5 +1,6 @@
 import Foundation
 import LinearAlgebra
+import PreferenceData
 import Randomness
 import Routing
 import Testing
@@ -24,7 +25,7 @@ import Testing
       }
     }
     let evidence = OfflineEvidence(
-      contexts: contexts, correctness: correctness, domains: [String?](repeating: nil, count: pairs),
+      contexts: contexts, correctness: CorrectnessTable(correctness), domains: [String?](repeating: nil, count: pairs),
       groups: Array(0..<pairs))
     return (evidence, logits)
   }
@@ -44,8 +45,8 @@ import Testing
       }
     }
     let factor = try Cholesky(covariance)
-    let mean = (0..<40).map { pair in evidence.correctness.reduce(0) { $0 + $1[pair] } / 3 }
-    let expected = evidence.correctness.reduce(0.0) { sum, row in
+    let mean = (0..<40).map { pair in evidence.correctness.values.reduce(0) { $0 + $1[pair] } / 3 }
+    let expected = evidence.correctness.values.reduce(0.0) { sum, row in
       let advantage = zip(row, mean).map { $0 - $1 }
       return sum - 0.5 * (40 * log(2 * Double.pi) + factor.logDeterminant + dot(advantage, factor.solve(advantage)))
     }
@@ -57,10 +58,10 @@ import Testing
   @Test func posteriorSolvesTheNormalEquations() throws {
     let (evidence, _) = Self.planted(pairs: 60, arms: 4, dimension: 5, gap: 2, seed: 2)
     let fit = try AdvantageRegression(contexts: evidence.contexts, correctness: evidence.correctness)
-    let mean = (0..<60).map { pair in evidence.correctness.reduce(0) { $0 + $1[pair] } / 4 }
+    let mean = (0..<60).map { pair in evidence.correctness.values.reduce(0) { $0 + $1[pair] } / 4 }
     for arm in 0..<4 {
       let residual = (0..<60).map { pair in
-        evidence.correctness[arm][pair] - mean[pair] - fit.means[arm][0]
+        evidence.correctness.values[arm][pair] - mean[pair] - fit.means[arm][0]
           - dot(evidence.contexts.row(pair), fit.means[arm][1...])
       }
       let left = [residual.reduce(0, +)] + gemv(evidence.contexts, .transposed, residual)
@@ -83,8 +84,8 @@ import Testing
       precision = precision.symmetrizedFromUpper
       for i in 0..<4 { precision[i, i] += 1 / (i == 0 ? offset : weight) }
       let factor = try Cholesky(precision)
-      let mean = (0..<400).map { pair in evidence.correctness.reduce(0) { $0 + $1[pair] } / 4 }
-      return evidence.correctness.reduce(0) { sum, row in
+      let mean = (0..<400).map { pair in evidence.correctness.values.reduce(0) { $0 + $1[pair] } / 4 }
+      return evidence.correctness.values.reduce(0) { sum, row in
         let advantage = zip(row, mean).map { $0 - $1 }
         let moment = gemv(design, .transposed, advantage).map { $0 / noise }
         return sum - 200 * log(2 * Double.pi * noise) - 0.5 * (log(offset) + 3 * log(weight) + factor.logDeterminant)
@@ -106,7 +107,7 @@ import Testing
       pairs: 1000, arms: 4, dimension: 8, gap: 0, seed: 4, offsets: [0.1, 1.2, 0.2, -0.3])
     let fitted = try AdvantagePolicy(caution: 1).fit(evidence)
     let arms = try fitted.arms(contexts: evidence.contexts, domains: evidence.domains)
-    #expect(evidence.bestArm == 1)
+    #expect(evidence.correctness.bestArm == 1)
     #expect(arms.count { $0 == 1 } >= 980)
   }
 }
@@ -115,7 +116,7 @@ import Testing
   /// At the mode the gradient of the log posterior is 0, and the precision is minus its Hessian by central differences.
   @Test func modeAndPrecisionAreThoseOfTheLogPosterior() throws {
     let (evidence, _) = AdvantageRegressionTests.planted(pairs: 200, arms: 2, dimension: 3, gap: 2, seed: 5)
-    let labels = evidence.correctness[0]
+    let labels = evidence.correctness.values[0]
     let variance = [0.5, 1, 2]
     let posterior = try LaplacePosterior(contexts: evidence.contexts, labels: labels, priorVariance: variance)
     func gradient(_ w: [Double]) -> [Double] {
@@ -138,7 +139,7 @@ import Testing
   /// In one dimension the integral over the weight can be done by quadrature; Laplace is close to it for 200 labels.
   @Test func evidenceIsCloseToTheIntegral() throws {
     let (evidence, _) = AdvantageRegressionTests.planted(pairs: 200, arms: 2, dimension: 1, gap: 1, seed: 6)
-    let labels = evidence.correctness[0]
+    let labels = evidence.correctness.values[0]
     let posterior = try LaplacePosterior(contexts: evidence.contexts, labels: labels, priorVariance: [1])
     let step = 0.002
     let densities = stride(from: -6.0, through: 6, by: step).map { w -> Double in

@@ -3,11 +3,10 @@ import Foundation
 import LinearAlgebra
 import PreferenceData
 import Randomness
+import Routing
 import Storage
 import Testing
 import Transformers
-
-@testable import Routing
 
 /// Training of a small checkpoint of random weights together with a router's heads.
 @Suite(.serialized) struct EncoderInTrainingTests {

@@ -1,12 +1,11 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import Routing
 import Storage
 import Testing
 import Tokenization
 import Transformers
-
-@testable import Routing
 
 /// Heads and encoder trained together, against PyTorch in Float64 (`Scripts/fixtures/joint_training.py`).
 @Suite struct JointTrainingTests {

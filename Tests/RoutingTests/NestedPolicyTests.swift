@@ -1,11 +1,11 @@
+import PreferenceData
 import Randomness
+import Routing
 import Testing
-
-@testable import Routing
 
 @Suite struct NestedPolicyTests {
   private func accuracy(_ arms: [Int], _ evidence: OfflineEvidence) -> Double {
-    Double(arms.enumerated().count { evidence.correctness[$1][$0] == 1 }) / Double(arms.count)
+    Double(arms.enumerated().count { evidence.correctness.isRight(arm: $1, pair: $0) }) / Double(arms.count)
   }
 
   /// The arms of each pair by the policy fitted on the pairs of the other four fifths.
@@ -41,9 +41,9 @@ import Testing
     var generator = PhiloxGenerator(seed: 1, stream: "shuffled-labels")
     let order = generator.permutation(5000)
     let shuffled = OfflineEvidence(
-      contexts: evidence.contexts, correctness: evidence.correctness.map { row in order.map { row[$0] } },
+      contexts: evidence.contexts, correctness: evidence.correctness.selecting(pairs: order),
       domains: evidence.domains, groups: evidence.groups)
-    let best = shuffled.accuracies.max() ?? 0
+    let best = shuffled.correctness.accuracies.max() ?? 0
     #expect(accuracy(try heldOutArms(NestedPolicy(), shuffled), shuffled) > best - 0.005)
   }
 
@@ -57,7 +57,7 @@ import Testing
       let test = evidence.selecting(Array(500..<1000))
       let arms = try NestedPolicy().fit(training).arms(contexts: test.contexts, domains: test.domains)
       router += accuracy(arms, test) / 10
-      single += accuracy([Int](repeating: training.bestArm, count: 500), test) / 10
+      single += accuracy([Int](repeating: training.correctness.bestArm, count: 500), test) / 10
     }
     #expect(router > single - 0.005, "\(router) against \(single)")
   }
@@ -68,7 +68,7 @@ import Testing
     let training = evidence.selecting(Array(0..<2000))
     let test = evidence.selecting(Array(2000..<3000))
     let arms = try PublishedRecipePolicy(epochs: 10).fit(training).arms(contexts: test.contexts, domains: test.domains)
-    let single = accuracy([Int](repeating: training.bestArm, count: 1000), test)
+    let single = accuracy([Int](repeating: training.correctness.bestArm, count: 1000), test)
     #expect(accuracy(arms, test) > single + 0.05)
   }
 
@@ -80,7 +80,7 @@ import Testing
     let test = evidence.selecting(Array(2000..<3000))
     #expect(try policy.epochsByEvidence(training) > 0)
     let arms = try policy.fit(training).arms(contexts: test.contexts, domains: test.domains)
-    let single = accuracy([Int](repeating: training.bestArm, count: 1000), test)
+    let single = accuracy([Int](repeating: training.correctness.bestArm, count: 1000), test)
     #expect(accuracy(arms, test) > single + 0.05)
     // By chance one draw in some may pass: of five, not two.
     let trained = try (0..<5).count { seed in
@@ -106,11 +106,11 @@ import Testing
       for arm in 0..<4 {
         // One of a thousand pairs: a standard error of 1.6 points.
         let expected = (0..<1000).reduce(0) { $0 + judgement.probabilities[$1, arm] } / 1000
-        #expect(abs(expected - test.accuracies[arm]) < 0.05, "\(policy.name)")
+        #expect(abs(expected - test.correctness.accuracies[arm]) < 0.05, "\(policy.name)")
         guard policy.name != BestSinglePolicy().name else { continue }
         let order = (0..<1000).sorted { judgement.probabilities[$0, arm] < judgement.probabilities[$1, arm] }
-        let low = test.selecting(Array(order.prefix(300))).accuracies[arm]
-        let high = test.selecting(Array(order.suffix(300))).accuracies[arm]
+        let low = test.selecting(Array(order.prefix(300))).correctness.accuracies[arm]
+        let high = test.selecting(Array(order.suffix(300))).correctness.accuracies[arm]
         #expect(high > low + 0.2, "\(policy.name)")
       }
     }
@@ -143,7 +143,10 @@ import Testing
     let (drawn, _) = AdvantageRegressionTests.planted(pairs: 120, arms: 3, dimension: 4, gap: 1, seed: 9)
     let evidence = OfflineEvidence(
       contexts: drawn.contexts,
-      correctness: [drawn.correctness[0], drawn.correctness[1].map { _ in 1 }, drawn.correctness[2].map { _ in 0 }],
+      correctness: CorrectnessTable([
+        drawn.correctness.values[0], drawn.correctness.values[1].map { _ in 1 },
+        drawn.correctness.values[2].map { _ in 0 },
+      ]),
       domains: drawn.domains, groups: drawn.groups)
     let policies: [any OfflinePolicy] = [
       NestedPolicy(), AdvantagePolicy(caution: 0), LogisticPolicy(components: 2), BestOfDomainPolicy(),

@@ -1,8 +1,7 @@
 import Foundation
 import LinearAlgebra
+import Routing
 import Testing
-
-@testable import Routing
 
 /// `offline_router.json` of `Scripts/fixtures/offline_router.py`.
 struct OfflineRouterFixture: Decodable {

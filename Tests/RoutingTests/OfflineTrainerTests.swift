@@ -1,10 +1,9 @@
 import Foundation
 import LinearAlgebra
 import PreferenceData
+import Routing
 import Storage
 import Testing
-
-@testable import Routing
 
 @Suite(.serialized) struct OfflineTrainerTests {
   private func trainer(

@@ -2,8 +2,7 @@ import Foundation
 import LinearAlgebra
 import PreferenceData
 import Randomness
-
-@testable import Routing
+import Routing
 
 /// Reward models whose correctness depends on random features through hidden directions:
 /// P(n is right on i) = 1 / (1 + exp(-bias_n - strength u_i . a_n)), u and a standard normal, |a| = 1.
@@ -33,8 +32,8 @@ struct PlantedWorld {
       let u = generator.normals(count)
       rows += u.map(Float.init)
       let logits = directions.indices.map { biases[$0] + strength * dot(directions[$0], u) }
-      for arm in 0..<arms { right[arm].append(generator.nextUniform() < logistic(logits[arm])) }
-      bestArms.append(logits[...].firstHighest)
+      for arm in 0..<arms { right[arm].append(generator.nextUniform() < 1 / (1 + exp(-logits[arm]))) }
+      bestArms.append(logits.indices.max { logits[$0] < logits[$1] } ?? 0)
     }
     if shuffled {
       let order = generator.permutation(pairs)

@@ -4,6 +4,8 @@ import Routing
 import Testing
 
 @Suite struct RouterStateTests {
+  private struct NoTransform: Error {}
+
   /// A fresh path in the temporary folder, removed at the end.
   private func withFolder(_ body: (URL) throws -> Void) throws {
     let parent = FileManager.default.temporaryDirectory.appendingPathComponent("router-state-\(UUID().uuidString)")
@@ -20,7 +22,7 @@ import Testing
         armNames: ["a", "b", "c"], priors: (0..<3).map { _ in transform.prior(variance: 0.4) },
         configuration: .init(noiseVariance: 0.3, discount: discount)),
       normalizer: RewardNormalizer(normalizer), generator: PhiloxGenerator(seed: 41, stream: "test-state"),
-      encoder: "test-9", transform: transform)
+      encoder: "test-9", head: .transform(transform))
   }
 
   /// Twenty steps of three pairs: transform, choose, normalise, learn.
@@ -28,7 +30,8 @@ import Testing
     var arms: [Int] = []
     for step in steps {
       let (raw, rewards) = randomObservations(3, dimension: 9, seed: UInt64(100 + step))
-      let contexts = try #require(state.transform).apply(raw)
+      guard case .transform(let transform) = state.head else { throw NoTransform() }
+      let contexts = try transform.apply(raw)
       let decisions = try state.router.select(contexts: contexts, using: &state.generator)
       let normalized = state.normalizer.normalize(rewards, arms: decisions.map(\.arm))
       try state.router.observe(

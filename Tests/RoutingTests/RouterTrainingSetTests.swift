@@ -1,8 +1,7 @@
 import PreferenceData
 import Randomness
+import Routing
 import Testing
-
-@testable import Routing
 
 @Suite struct RouterTrainingSetTests {
   private func behavior(_ right: [[Bool]]) throws -> RewardModelBehavior {
@@ -24,14 +23,15 @@ import Testing
       #expect(arm.rightLabels == arm.wrongLabels && arm.rightLabels > 0, "\(arm)")
     }
     #expect(set.warnings.isEmpty)
-    #expect(set.counts.samples == behavior.disagreementSet.count)
+    #expect(set.counts.samples == behavior.correctness.disagreementSet.count)
     // The labels that stay are the behaviour's, and so are the comparisons.
     for target in set.targets {
       for (n, label) in target.labels.enumerated() where label != nil {
-        #expect(label == behavior.right[target.pair][n])
+        #expect(label == behavior.correctness.isRight(arm: n, pair: target.pair))
       }
       for comparison in target.comparisons {
-        #expect(behavior.right[target.pair][comparison.winner] && !behavior.right[target.pair][comparison.loser])
+        let right = behavior.correctness.right(pair: target.pair)
+        #expect(right[comparison.winner] && !right[comparison.loser])
       }
     }
   }
@@ -68,8 +68,11 @@ import Testing
     configuration.balancesLabels = false
     let set = try RouterTrainingSet(behavior, configuration)
     #expect(set.counts.samples == 200 && set.counts.comparisonsKept == set.counts.comparisons)
-    #expect(set.targets.allSatisfy { target in target.labels.map { $0 ?? false } == behavior.right[target.pair] })
-    #expect(set.counts.samplesWithoutComparison == 200 - behavior.disagreementSet.count)
+    #expect(
+      set.targets.allSatisfy { target in
+        target.labels.map { $0 ?? false } == behavior.correctness.right(pair: target.pair)
+      })
+    #expect(set.counts.samplesWithoutComparison == 200 - behavior.correctness.disagreementSet.count)
   }
 
   @Test func aSeedGivesOneSetAndAnotherSeedAnother() throws {

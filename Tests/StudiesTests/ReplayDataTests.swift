@@ -84,6 +84,18 @@ import Testing
     #expect(throws: StudyError.tooManyPools(count: 184_756, limit: 1000)) { try SubPools.all(of: 20, sizes: 10...10) }
   }
 
+  /// As many as asked for, the same as thinning all of them, also where all of them are too many to be made.
+  @Test func spreadSubPoolsAreEvenlyThinned() throws {
+    for (count, size) in [(5, 2), (7, 3), (8, 8), (9, 4)] {
+      let all = try SubPools.all(of: count, sizes: size...size)
+      let spread = SubPools.spread(of: count, size: size, most: 12)
+      #expect(spread == (all.count <= 12 ? all : (0..<12).map { all[$0 * (all.count - 1) / 11] }))
+    }
+    let wide = SubPools.spread(of: 64, size: 32, most: 12)
+    #expect(wide.count == 12 && Set(wide).count == 12 && wide[0] == Array(0..<32) && wide[11] == Array(32..<64))
+    #expect(wide.allSatisfy { $0.count == 32 && $0 == $0.sorted() && Set($0).count == 32 })
+  }
+
   @Test func aSweepHasARowForEachVarianceAndKind() async throws {
     var settings = ReplayConfiguration()
     settings.seeds = 1

@@ -142,9 +142,26 @@ func study(_ world: ReplayWorld, _ change: (inout ReplayConfiguration) -> Void =
     let outcome = try await study(try twoDomainWorld(40)).run(.thompson, recordsPropensities: true)
     for trace in outcome.traces {
       #expect(trace.propensities.count == 40)
-      #expect(trace.propensities.allSatisfy { $0 > 0 && $0 <= 1 })
-      #expect(abs(trace.propensities[0] - 0.5) <= 1e-12)
+      #expect(trace.propensities.allSatisfy { ($0 ?? 0) > 0 && ($0 ?? 2) <= 1 })
+      #expect(abs((trace.propensities[0] ?? 0) - 0.5) <= 1e-12)
     }
+    #expect(
+      try await study(try twoDomainWorld(40)).run(.thompson).traces[0].propensities
+        == [Double?](repeating: nil, count: 40))
+  }
+
+  /// A budget changes the weight of prices with each choice; the propensity is that of the router that made it.
+  @Test func propensitiesOfABudgetAreThoseBeforeTheChoice() async throws {
+    let world = try twoDomainWorld(40)
+    let prior = GaussianPrior(dimension: 2, variance: 0.25)
+    var configuration = ReplayConfiguration()
+    configuration.seeds = 1
+    let study = try ReplayStudy(
+      world: world, configuration: configuration, priors: [prior, prior], prices: [1, 4])
+    let trace = try await study.run(.costAware(.budget(2)), recordsPropensities: true).traces[0]
+    #expect(trace.propensities.count == 40 && abs((trace.propensities[0] ?? 0) - 0.5) <= 1e-12)
+    // Once prices weigh, the choice has no closed form.
+    #expect(trace.propensities.contains { $0 == nil })
   }
 
   /// Offline means that name the right arm of each domain: right from the first pair on, but for draws.

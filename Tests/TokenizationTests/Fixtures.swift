@@ -1,8 +1,7 @@
 import Foundation
 import Storage
 import Testing
-
-@testable import Tokenization
+import Tokenization
 
 /// What Scripts/fixtures/tokenizer_files.py wrote.
 enum Fixture {

@@ -2,8 +2,7 @@ import Foundation
 import PreferenceData
 import Storage
 import Testing
-
-@testable import Tokenization
+import Tokenization
 
 /// Against the ids and texts of the tokenizers package.
 @Suite struct ReferenceTests {

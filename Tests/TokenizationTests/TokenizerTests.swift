@@ -1,8 +1,7 @@
 import Foundation
 import Storage
 import Testing
-
-@testable import Tokenization
+import Tokenization
 
 @Suite struct TokenizerTests {
   /// A small file: bytes a, b and space, and the merge of a and b.

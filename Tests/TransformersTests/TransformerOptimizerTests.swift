@@ -232,27 +232,27 @@ import Transformers
     let wrong: [(SavedParameters, SavedParameters, NeuralNetworkError)] = [
       (
         heads, saved(Array(transformer.parameters.dropFirst()), transformer.moments),
-        .savedParameters(tensor: first.name, problem: "is missing")
+        .savedParameters(tensor: first.name, .missing)
       ),
       (
         heads, saved([reshaped] + transformer.parameters.dropFirst(), transformer.moments),
-        .savedParameters(tensor: first.name, problem: "has shape \(reshaped.shape) instead of \(first.shape)")
+        .savedParameters(tensor: first.name, .shape(found: reshaped.shape, expected: first.shape))
       ),
       (
         heads, saved(others.parameters, transformer.moments),
-        .savedParameters(tensor: "model.embed_tokens.weight", problem: "is not trained here")
+        .savedParameters(tensor: "model.embed_tokens.weight", .noParameter)
       ),
       (
         heads, saved(transformer.parameters, Array(transformer.moments.dropLast())),
-        .optimizerState(tensor: transformer.moments.last?.name ?? "", problem: "is missing")
+        .optimizerState(tensor: transformer.moments.last?.name ?? "", .missing)
       ),
       (
         saved(heads.parameters, []), transformer,
-        .optimizerState(tensor: "exp_avg.score.weight", problem: "is missing")
+        .optimizerState(tensor: "exp_avg.score.weight", .missing)
       ),
       (
         saved([heads.parameters[0]], heads.moments), transformer,
-        .savedParameters(tensor: "score.bias", problem: "is missing")
+        .savedParameters(tensor: "score.bias", .missing)
       ),
     ]
     for (heads, transformer, error) in wrong {

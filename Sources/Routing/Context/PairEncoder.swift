@@ -24,7 +24,7 @@ public protocol PairEncoder: Sendable {
 }
 
 extension PairEncoder {
-  /// By default the rows of `encode` in single precision.
+  /// Gives the rows of `encode` in single precision.
   public func features(
     _ pairs: [PreferencePair], onEvent: (EncodingEvent) -> Void
   ) async throws -> Matrix<Float> {

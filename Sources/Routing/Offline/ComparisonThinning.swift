@@ -13,15 +13,15 @@ import Randomness
 /// - Complexity: O(paths x N^3) for N arms, after counting.
 ///
 /// Source: Ahuja, Magnanti & Orlin, Network Flows, 1993, section 9.7.
-struct ComparisonThinning {
+package struct ComparisonThinning {
   let armCount: Int
   /// `deletions[winner][loser]`.
-  private(set) var deletions: [[Int]]
+  package private(set) var deletions: [[Int]]
   /// Arms that never lose, and arms that never win, against those that are balanced.
-  private(set) var alwaysWinning: [Int] = []
-  private(set) var alwaysLosing: [Int] = []
+  package private(set) var alwaysWinning: [Int] = []
+  package private(set) var alwaysLosing: [Int] = []
 
-  init(_ comparisons: [ArmComparison], armCount: Int) {
+  package init(_ comparisons: [ArmComparison], armCount: Int) {
     self.armCount = armCount
     deletions = [[Int]](repeating: [Int](repeating: 0, count: armCount), count: armCount)
     var counts = deletions
@@ -97,7 +97,7 @@ struct ComparisonThinning {
   }
 
   /// The comparisons that stay, as `[sample][comparison]`: which of equal ones go is drawn.
-  func apply(
+  package func apply(
     to comparisons: [[ArmComparison]], using generator: inout PhiloxGenerator
   ) -> [[ArmComparison]] {
     var samples: [ArmComparison: [Int]] = [:]

@@ -1,3 +1,4 @@
+import Dialogues
 import NeuralNetwork
 import Storage
 import Tokenization
@@ -10,7 +11,7 @@ public struct EncoderInTraining: Sendable {
   public let model: TrainableTransformer
   /// The encoder's rate, and the weight decay of its matrices.
   let group: ParameterGroup
-  let texts: PairTexts
+  package let texts: PairTexts
 
   /// - Parameters:
   ///   - encodings: the tokens of each pair's dialogues, A's and B's: two a pair of the dataset.
@@ -19,7 +20,7 @@ public struct EncoderInTraining: Sendable {
   ///   tokens.
   init(
     _ model: TrainableTransformer, encodings: [Encoding], _ training: OfflineTraining,
-    tokensAtATime: Int = 8192, isCheckpointing: Bool = false
+    tokensAtATime: Int = DialoguePlan.tokensAtATime, isCheckpointing: Bool = false
   ) throws(RoutingError) {
     guard model.isTrained.contains(true), let rate = training.encoderLearningRate else {
       throw .training(.nothingTrained)

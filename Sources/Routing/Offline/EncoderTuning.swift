@@ -48,7 +48,7 @@ public struct TunedEncoder: Sendable {
   /// Of LoRA's scale alpha / rank; nil for twice the rank.
   public var loraAlpha: Double?
   /// See `EncoderInTraining`.
-  public var tokensAtATime = 8192
+  public var tokensAtATime = DialoguePlan.tokensAtATime
   public var isCheckpointing = false
   /// Of fresh adapters.
   public var seed: UInt64 = 1

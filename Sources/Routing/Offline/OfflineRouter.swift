@@ -218,7 +218,7 @@ extension OfflineRouter {
 
 extension RouterNetwork<Float> {
   /// By the published router's names, behind a prefix.
-  func tensors(prefix: String = "") -> [String: Safetensors.Tensor] {
+  package func tensors(prefix: String = "") -> [String: Safetensors.Tensor] {
     Dictionary(
       uniqueKeysWithValues: parameters.map { (prefix + $0.name, .init(self[keyPath: $0.path], shape: $0.shape)) })
   }

@@ -15,7 +15,7 @@ public struct OfflineTrainer: Sendable {
   public let validation: RewardModelBehavior?
   public internal(set) var state: OfflineTrainingState
   /// The heads, and the encoder where it is trained along.
-  var optimizer: RouterOptimizer
+  package internal(set) var optimizer: RouterOptimizer
   private let inputs: Inputs
   private let ids: [Int: String]
   /// The samples of the epoch that runs, in its order.

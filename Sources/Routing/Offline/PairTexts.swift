@@ -6,14 +6,14 @@ import Tokenization
 import Transformers
 
 /// A router's network in training, alone or together with the encoder below it.
-typealias RouterOptimizer = TransformerOptimizer<RouterNetwork<Float>>
+package typealias RouterOptimizer = TransformerOptimizer<RouterNetwork<Float>>
 
 /// The tokens of a dataset's pairs, and how they go through an encoder that is trained.
 ///
 /// Texts go through the model packed, without padding; what the two responses of a pair share at the beginning is
 /// computed once where the model allows it. A batch of more than `tokensAtATime` tokens goes through in passes, its
 /// pairs sorted by length: this bounds the memory, and changes nothing else but rounding.
-struct PairTexts: Sendable {
+package struct PairTexts: Sendable {
   /// New tokens of one pass.
   let tokensAtATime: Int
   /// Whether layers are computed anew in the backward pass instead of being kept: see `TrainableTransformer.forward`.
@@ -24,7 +24,9 @@ struct PairTexts: Sendable {
 
   /// - Parameter encodings: the tokens of each pair's dialogues, A's and B's: two a pair of the dataset.
   /// - Throws: `RoutingError.context` for a text without tokens.
-  init(_ encodings: [Encoding], tokensAtATime: Int = 8192, isCheckpointing: Bool = false) throws(RoutingError) {
+  package init(_ encodings: [Encoding], tokensAtATime: Int = DialoguePlan.tokensAtATime, isCheckpointing: Bool = false)
+    throws(RoutingError)
+  {
     precondition(tokensAtATime > 0 && encodings.count.isMultiple(of: 2), "two dialogues a pair")
     if let empty = encodings.firstIndex(where: \.ids.isEmpty) {
       throw .context(.noTokens(dialogue: empty))
@@ -51,12 +53,12 @@ struct PairTexts: Sendable {
   }
 
   /// The number of tokens in the texts of some pairs.
-  func tokenCount(of pairs: some Sequence<Int>) -> Int {
+  package func tokenCount(of pairs: some Sequence<Int>) -> Int {
     pairs.reduce(0) { $0 + textsOfPair[$1].reduce(0) { $0 + texts[$1].count } }
   }
 
   /// Positions in `pairs`, those of each pass: the longest first, as many as `tokensAtATime` holds.
-  func passes(over pairs: [Int]) -> [[Int]] {
+  package func passes(over pairs: [Int]) -> [[Int]] {
     let sizes = pairs.map { tokenCount(of: [$0]) }
     var passes: [[Int]] = []
     var size = 0
@@ -72,18 +74,18 @@ struct PairTexts: Sendable {
   }
 
   /// A forward pass over some pairs; it is valid until the next one.
-  struct Pass {
+  package struct Pass {
     /// u, one row a pair.
-    let features: Matrix<Float>
+    package let features: Matrix<Float>
     /// The number of tokens in the texts.
-    let tokens: Int
+    package let tokens: Int
     fileprivate let pooled: PooledPass
     /// The rows of `pooled` that each pair's texts are.
     fileprivate let rows: [[Int]]
   }
 
   /// - Throws: `TransformersError` for tokens that the model does not know.
-  func forward(_ pairs: [Int], _ optimizer: inout RouterOptimizer) throws -> Pass {
+  package func forward(_ pairs: [Int], _ optimizer: inout RouterOptimizer) throws -> Pass {
     let batches = batches(of: pairs, model: optimizer.transformer.model, limit: .max)
     guard let batch = batches.first else { preconditionFailure("a pass over no pairs") }
     let pooled = try optimizer.forwardPooled(
@@ -94,7 +96,7 @@ struct PairTexts: Sendable {
   }
 
   /// Adds to the gradients of the model, from that by the features.
-  func backward(_ gradient: Matrix<Float>, _ pass: Pass, _ optimizer: inout RouterOptimizer) {
+  package func backward(_ gradient: Matrix<Float>, _ pass: Pass, _ optimizer: inout RouterOptimizer) {
     var states = Matrix<Float>(rows: pass.pooled.vectors.rows, columns: pass.pooled.vectors.columns)
     for (pair, rows) in pass.rows.enumerated() {
       let parts = PairFeatures.stateGradients(
@@ -109,7 +111,7 @@ struct PairTexts: Sendable {
   /// u of some pairs, for inference: pairs.count x 2 hidden size.
   ///
   /// - Throws: `TransformersError`.
-  func features(of pairs: [Int], _ model: TransformerModel) throws -> Matrix<Float> {
+  package func features(of pairs: [Int], _ model: TransformerModel) throws -> Matrix<Float> {
     let batches = batches(of: pairs, model: model, limit: DialoguePlan.tokensAtATime)
     var scratch = ForwardScratch()
     let states = try batches.map { try model.pooled($0.tokens, segments: $0.ends, scratch: &scratch) }

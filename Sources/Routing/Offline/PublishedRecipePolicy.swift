@@ -60,7 +60,7 @@ public struct PublishedRecipePolicy: OfflinePolicy {
   }
 
   /// 0 where the evidence is against training.
-  func epochsByEvidence(_ evidence: OfflineEvidence) throws -> Int {
+  package func epochsByEvidence(_ evidence: OfflineEvidence) throws -> Int {
     let groups = Set(evidence.groups).sorted()
     var generator = PhiloxGenerator(seed: training.seed, stream: "evidence-halves")
     let chosen = Set(generator.permutation(groups.count).prefix(groups.count / 2).map { groups[$0] })

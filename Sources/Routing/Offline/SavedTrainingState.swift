@@ -103,8 +103,6 @@ extension OfflineTrainer {
       state.best = best
       (state.steps, state.bestEpoch, state.bestAccuracy) = (manifest.steps, manifest.bestEpoch, manifest.bestAccuracy)
       (state.history, state.progress) = (manifest.history, manifest.progress)
-    } catch NeuralNetworkError.savedParameters {
-      throw RoutingError.training(.otherEncoderParameters)
     } catch let error as NeuralNetworkError {
       throw refused(.optimizer(error))
     }

@@ -82,7 +82,8 @@ public struct CostAwareRouter<Base: Router>: Router {
     try base.observe(observations)
   }
 
-  /// The base router's while prices weigh nothing. Afterwards they depend on the distribution of its scores, which it does not tell.
+  /// While prices weigh nothing these are the base router's. Afterwards they depend on the distribution of its scores, which it does not
+  /// tell, and this is nil.
   public func propensities(contexts: Matrix<Double>) throws -> Matrix<Double>? {
     kappa == 0 ? try base.propensities(contexts: contexts) : nil
   }

@@ -197,6 +197,19 @@ func checkRewardModels(_ names: [String], expected: [String], path: String) thro
   if names != expected { throw .savedState(path: path, .otherRewardModels(found: names, expected: expected)) }
 }
 
+extension RouterState: Equatable {
+  /// Whether both go on alike: the same kind of router with equal posteriors and settings, normaliser, generator, contexts and pairs.
+  public static func == (left: RouterState, right: RouterState) -> Bool {
+    isEqual(left.router, right.router) && left.normalizer == right.normalizer && left.generator == right.generator
+      && left.encoder == right.encoder && left.head == right.head && left.pairs == right.pairs
+  }
+
+  private static func isEqual<Router: SavableRouter>(_ one: Router, _ other: any SavableRouter) -> Bool {
+    guard let other = other as? Router else { return false }
+    return one.configuration == other.configuration && one.arms == other.arms
+  }
+}
+
 extension LinearGaussianPosterior {
   /// Everything but count and noise variance, bit for bit.
   fileprivate var tensors: [String: Safetensors.Tensor] {

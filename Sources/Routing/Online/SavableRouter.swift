@@ -20,7 +20,7 @@ public protocol SavableRouter: Router {
   static var kind: String { get }
 
   var configuration: Configuration { get }
-  /// In the order of the arms' indices.
+  /// The arms, in the order of their indices.
   var arms: [RouterArm] { get }
   /// d, the size of a context.
   var dimension: Int { get }

@@ -125,7 +125,8 @@ public struct ThompsonSamplingRouter: PosteriorRouter, Equatable {
       means: predictions.map(\.mean), standardDeviations: predictions.map(\.standardDeviation))
   }
 
-  /// A joint draw's too: one pair's scores have the same law either way. O(N d^2) a pair, and the quadrature of `winProbabilities`.
+  /// These probabilities hold for joint draws too: one pair's scores have the same law either way. O(N d^2) a pair, and the quadrature
+  /// of `winProbabilities`.
   public func propensities(contexts: Matrix<Double>) throws -> Matrix<Double>? {
     guard contexts.rows > 0 else { return Matrix(rows: 0, columns: armCount) }
     return Matrix(rows: try (0..<contexts.rows).map { try winProbabilities(context: Array(contexts.row($0))) })

@@ -9,7 +9,7 @@ public struct CrossValidationReport: Sendable {
     /// Accuracies, and the difference to the first outcome.
     public let accuracy: AccuracyReport.Row
     public let rmCallsPerPair: Double
-    /// By reward model; empty where no single one is chosen.
+    /// The share of each reward model among the choices; empty where no single one is chosen.
     public let shares: [Double]
     /// Over all pairs, by domain.
     public let accuracyByDomain: [String: Double]

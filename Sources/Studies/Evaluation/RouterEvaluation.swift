@@ -17,7 +17,7 @@ public struct RouterEvaluation: Sendable, Encodable {
   public let overlap: RouterPairs.Overlap?
   /// Router, the router on pairs whose prompts it has not seen where it has seen others, single models, random, majority, oracle.
   public let rows: [AccuracyReport.Row]
-  /// As `JudgementQuality` has them.
+  /// How far the router's expectations can be trusted; see `JudgementQuality`.
   public let comparisonAccuracy: Double?
   public let classificationAccuracy: Double
   public let expectedCalibrationError: Double

@@ -37,9 +37,9 @@ public struct ReplayConfiguration: Sendable, Equatable, Codable {
   public var router = ThompsonSamplingRouter.Configuration()
   /// sigma_w^2 of the coordinates of a context.
   public var priorVariance = 0.25
-  /// Of epsilon-greedy.
+  /// The exploration rate of epsilon-greedy.
   public var epsilon = 0.1
-  /// Of LinUCB, in standard deviations.
+  /// The width of LinUCB's bound in standard deviations.
   public var alpha = 1.0
 
   public init() {}

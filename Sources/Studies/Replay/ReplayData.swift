@@ -66,8 +66,8 @@ public struct ReplayData: Sendable {
     let means: [[Double]]
     /// The pairs that it was trained on, where it says so.
     let pairs: RouterPairs?
-    /// What it puts on the encoder; nil where it takes the settings' own transform.
-    let head: ContextEncoder.Head?
+    /// What it puts on the encoder.
+    let head: ContextEncoder.Head
   }
 
   /// - Parameters:
@@ -120,7 +120,7 @@ public struct ReplayData: Sendable {
     let state = try RouterState(folder: folder, rewardModels: rewardModels, encoder: encoder.name)
     return SavedPrior(
       names: state.router.arms.map(\.name), means: state.router.arms.map(\.posterior.mean), pairs: state.pairs,
-      head: state.head == .none ? nil : state.head)
+      head: state.head)
   }
 
   private static func warnings(knowing known: RouterPairs?, replaying pairs: [PreferencePair]) -> [String] {
@@ -169,28 +169,9 @@ public struct ReplayData: Sendable {
     guard let saved, let arm = saved.names.firstIndex(of: name) else {
       throw RoutingError.unknownArm(name: name, known: saved?.names ?? [])
     }
-    return GaussianPrior(mean: saved.means[arm], variance: prior.variance)
-  }
-}
-
-/// Which reward models a study puts together.
-public enum SubPools {
-  /// No study goes through more sub-pools than these.
-  public static let limit = 1000
-
-  /// All sub-pools of the given sizes in lexicographic order; the whole pool without sizes.
-  ///
-  /// - Throws: `StudyError.poolTooLarge`, `StudyError.tooManyPools`.
-  public static func all(of count: Int, sizes: ClosedRange<Int>?) throws(StudyError) -> [[Int]] {
-    guard let sizes else { return [Array(0..<count)] }
-    guard sizes.upperBound <= count else { throw .poolTooLarge(size: sizes.upperBound, rewardModels: count) }
-    func subsets(_ size: Int, from first: Int) -> [[Int]] {
-      guard size > 0 else { return [[]] }
-      guard count - first >= size else { return [] }
-      return subsets(size - 1, from: first + 1).map { [first] + $0 } + subsets(size, from: first + 1)
+    guard saved.means[arm].count == prior.dimension else {
+      throw RoutingError.contextSize(found: prior.dimension, expected: saved.means[arm].count)
     }
-    let pools = sizes.flatMap { subsets($0, from: 0) }
-    guard pools.count <= limit else { throw .tooManyPools(count: pools.count, limit: limit) }
-    return pools
+    return GaussianPrior(mean: saved.means[arm], variance: prior.variance)
   }
 }

@@ -41,27 +41,29 @@ public struct ReplayMethod: Sendable {
 
   /// The row's name in tables and files.
   public let name: String
-  /// Names the draws of a learning method. Fixed for all time, whatever the method is called, so that seeds keep their results.
+  /// Names the draws of a learning method; empty for one that draws nothing. Fixed for all time, whatever the method is called, so that
+  /// seeds keep their results.
   public let stream: String
   public let needs: Needs
-  /// Whether it uses the gold labels of the very pairs that it is judged on.
-  public let isHindsight: Bool
   /// Whether the router that it ends with is worth saving for a later replay's prior.
   public let keepsRouter: Bool
   let role: Role
   let work: Work
 
   init(
-    _ name: String, stream: String? = nil, needs: Needs = [], isHindsight: Bool = false, keepsRouter: Bool = false,
-    role: Role = .plain, work: Work
+    _ name: String, stream: String = "", needs: Needs = [], keepsRouter: Bool = false, role: Role = .plain, work: Work
   ) {
     self.name = name
-    self.stream = stream ?? name
+    self.stream = stream
     self.needs = needs
-    self.isHindsight = isHindsight
     self.keepsRouter = keepsRouter
     self.role = role
     self.work = work
+  }
+
+  /// Whether it asks one reward model for all pairs.
+  var isSingle: Bool {
+    if case .single = role { true } else { false }
   }
 
   /// Whether it chooses arms one pair at a time and learns from what they earn.
@@ -102,14 +104,14 @@ extension ReplayMethod {
     })
 
   public static let linUCB = ReplayMethod(
-    "linucb",
+    "linucb", stream: "linucb",
     work: .learning { study in
       LinUCBRouter(
         armNames: study.armNames, dimension: study.priors[0].dimension, alpha: study.configuration.alpha)
     })
 
   public static let epsilonGreedy = ReplayMethod(
-    "epsilon-greedy",
+    "epsilon-greedy", stream: "epsilon-greedy",
     work: .learning { study in
       EpsilonGreedyRouter(
         armNames: study.armNames, priors: study.priors, noiseVariance: study.configuration.router.noiseVariance,
@@ -118,11 +120,11 @@ extension ReplayMethod {
 
   /// The paper's router with prior mean 0.
   public static let thompson = ReplayMethod(
-    "thompson", keepsRouter: true, work: .learning { $0.thompson(from: $0.priors) })
+    "thompson", stream: "thompson", keepsRouter: true, work: .learning { $0.thompson(from: $0.priors) })
 
   /// The paper's router with prior means from offline data.
   public static let thompsonPrior = ReplayMethod(
-    "thompson-prior", needs: .priorMeans, keepsRouter: true,
+    "thompson-prior", stream: "thompson-prior", needs: .priorMeans, keepsRouter: true,
     work: .learning { $0.thompson(from: try $0.requiredOfflinePriors("thompson-prior")) })
 
   /// The paper's router started from whole offline posteriors, mean and covariance, with variances by the evidence.
@@ -160,7 +162,7 @@ extension ReplayMethod {
 
   /// The reward model that is best over all pairs, known in hindsight.
   public static let bestSingle = ReplayMethod(
-    "best single (hindsight)", isHindsight: true,
+    "best single (hindsight)",
     work: .fixed { study in
       let best = study.correctness.bestArm
       return { _ in .arm(best) }
@@ -168,7 +170,7 @@ extension ReplayMethod {
 
   /// The reward model that is best on each domain, known in hindsight.
   public static let domainBest = ReplayMethod(
-    "domain-best (hindsight)", isHindsight: true, role: .reference,
+    "domain-best (hindsight)", role: .reference,
     work: .fixed { study in
       let best = study.correctness.bestArms(byDomainOf: study.dataset)
       return { .arm(best[study.dataset.domain(pair: $0)] ?? 0) }
@@ -176,7 +178,7 @@ extension ReplayMethod {
 
   /// A reward model that is right, where there is one.
   public static let oracle = ReplayMethod(
-    "oracle (hindsight)", isHindsight: true,
+    "oracle (hindsight)",
     work: .fixed { study in { .arm(study.correctness.oracleArm(pair: $0)) } })
 }
 

@@ -71,13 +71,6 @@ public struct ReplayReport: Sendable {
   }
 }
 
-extension ReplayMethod {
-  /// Whether it asks one reward model for all pairs.
-  var isSingle: Bool {
-    if case .single = role { true } else { false }
-  }
-}
-
 // MARK: Renderings
 
 extension ReplayReport {

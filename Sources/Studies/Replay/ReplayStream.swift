@@ -36,8 +36,9 @@ public struct ReplayTrace: Sendable, Equatable {
   public internal(set) var correctness: [Double] = []
   /// What the arm earned, before normalisation.
   public internal(set) var rewards: [Double] = []
-  /// With which probability the router chooses each step's arm; empty unless it was asked for, and where it has no closed form.
-  public internal(set) var propensities: [Double] = []
+  /// The probability with which the router chose each step's arm; nil where nobody asked for it, or where it has no closed form.
+  public internal(set) var propensities: [Double?] = []
+  /// The wall-clock time of all decisions, that of their propensities with it where they were asked for.
   public internal(set) var decisionSeconds = 0.0
   public internal(set) var updateSeconds = 0.0
   public internal(set) var updates = 0
@@ -113,9 +114,9 @@ public struct ReplayStream: Sendable {
       let step = Array(order[begin..<min(begin + configuration.batch, order.count)])
       let contexts = world.contexts.selectingRows(step)
       let start = clock.now
-      let proposals = try loop.propose(step.map { pairs[$0] }, contexts: contexts)
+      let proposals = try loop.propose(
+        step.map { pairs[$0] }, contexts: contexts, recordsPropensities: recordsPropensities)
       trace.decisionSeconds += start.duration(to: clock.now) / .seconds(1)
-      if recordsPropensities { trace.propensities += try loop.propensities(of: proposals).compactMap(\.self) }
 
       // 3. The chosen reward model labels the pair, and earns.
       for (index, (proposal, annotation)) in zip(proposals, try await loop.annotate(proposals)).enumerated() {
@@ -126,6 +127,7 @@ public struct ReplayStream: Sendable {
         trace.arms.append(arm)
         trace.correctness.append(correctness)
         trace.rewards.append(reward)
+        trace.propensities.append(proposal.propensity)
         if let observation = proposal.observation(annotation, reward: reward) {
           waiting.append((begin + step.count + configuration.delay, observation))
         }

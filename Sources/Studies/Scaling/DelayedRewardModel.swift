@@ -12,6 +12,7 @@ public struct DelayedRewardModel: RewardModel {
 
   public var name: String { base.name }
   public func tokens(in request: ScoringRequest) -> Int { base.tokens(in: request) }
+  public func warnings(for requests: [ScoringRequest]) -> [String] { base.warnings(for: requests) }
   public func variant(of request: ScoringRequest) -> UInt64 { base.variant(of: request) }
 
   public func scores(_ requests: [ScoringRequest]) async throws -> [Double] {

@@ -11,7 +11,7 @@ public struct RoutingCost: Codable, Sendable {
   public let batch: Int
   public let routingSecondsPerPair: Double
   public let updateSecondsPerPair: Double
-  /// Of the posteriors: a factor and a sum of precisions an arm.
+  /// The memory of the posteriors: a factor and a sum of precisions an arm.
   public let posteriorBytes: Int
 
   enum CodingKeys: String, CodingKey {

@@ -7,11 +7,11 @@ import Routing
 
 /// How often each method's labels are right at each size of the pool, by a replay of the recorded judgements of all pairs.
 public struct ScalingAccuracy: Sendable {
-  /// By size and method, as fractions.
+  /// The accuracy of each method at each size, as fractions.
   private let estimates: [Int: [ScalingMethod: Estimate]]
   /// How many sub-pools the mean at each size is over.
   public let poolCounts: [Int: Int]
-  /// Of a pool with very many sub-pools of a size, this many are taken, evenly spread over their lexicographic order.
+  /// The number of sub-pools of a size that are taken where there are more, evenly spread over their lexicographic order.
   public static let mostPools = 12
 
   /// - Parameter seeds: runs of each learning method.
@@ -24,10 +24,10 @@ public struct ScalingAccuracy: Sendable {
     var configuration = ReplayConfiguration()
     configuration.seeds = seeds
     configuration.firstSeed = seed
-    let pools = try sizes.map { size in
+    let pools = sizes.map { size in
       // Copies of a model say nothing new about it: sub-pools are of recorded models as far as these go.
       size <= inputs.recordedCount
-        ? Self.thinned(try SubPools.all(of: inputs.recordedCount, sizes: size...size)) : [Array(0..<size)]
+        ? SubPools.spread(of: inputs.recordedCount, size: size, most: Self.mostPools) : [Array(0..<size)]
     }
     let total = pools.reduce(0) { $0 + $1.count }
     var done = 0
@@ -48,11 +48,6 @@ public struct ScalingAccuracy: Sendable {
     }
     self.estimates = estimates
     poolCounts = Dictionary(uniqueKeysWithValues: zip(sizes, pools.map(\.count)))
-  }
-
-  private static func thinned(_ pools: [[Int]]) -> [[Int]] {
-    guard pools.count > mostPools else { return pools }
-    return (0..<mostPools).map { pools[$0 * (pools.count - 1) / (mostPools - 1)] }
   }
 
   public subscript(method: ScalingMethod, rms: Int) -> Estimate? { estimates[rms]?[method] }

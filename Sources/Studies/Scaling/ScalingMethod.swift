@@ -27,11 +27,11 @@ public struct ScalingMethod: Sendable {
   }
 
   init(
-    _ name: String, needsEncoder: Bool = false, asksAlwaysTheSame: Bool = false, replayed: ReplayMethod,
+    _ name: String, stream: String, needsEncoder: Bool = false, asksAlwaysTheSame: Bool = false, replayed: ReplayMethod,
     labeling: @escaping @Sendable (Pool) throws -> Labeling
   ) {
     self.name = name
-    stream = "scaling-\(name)"
+    self.stream = stream
     self.needsEncoder = needsEncoder
     self.asksAlwaysTheSame = asksAlwaysTheSame
     self.replayed = replayed
@@ -41,7 +41,9 @@ public struct ScalingMethod: Sendable {
 
 extension ScalingMethod: CaseIterable {
   /// The paper's router: encoder, Thompson sampling, one reward model, posterior update.
-  public static let bayesian = ScalingMethod("bayesian-router", needsEncoder: true, replayed: .thompson) { pool in
+  public static let bayesian = ScalingMethod(
+    "bayesian-router", stream: "scaling-bayesian-router", needsEncoder: true, replayed: .thompson
+  ) { pool in
     let prior = GaussianPrior(dimension: pool.dimension, variance: ScalingStudy.priorVariance)
     return .routed(
       ThompsonSamplingRouter(
@@ -50,25 +52,32 @@ extension ScalingMethod: CaseIterable {
   }
 
   /// LinUCB as in LASER: encoder, upper confidence bounds, one reward model, update.
-  public static let linUCB = ScalingMethod("linucb", needsEncoder: true, replayed: .linUCB) { pool in
+  public static let linUCB = ScalingMethod(
+    "linucb", stream: "scaling-linucb", needsEncoder: true, replayed: .linUCB
+  ) { pool in
     .routed(LinUCBRouter(armNames: pool.names, dimension: pool.dimension))
   }
 
   /// All reward models, one vote each.
-  public static let majority = ScalingMethod("majority", replayed: .majority) { _ in .ensemble(MajorityVote()) }
+  public static let majority = ScalingMethod("majority", stream: "scaling-majority", replayed: .majority) { _ in
+    .ensemble(MajorityVote())
+  }
 
   /// All reward models, mean minus variance of standardised scores.
-  public static let uncertainty = ScalingMethod("uncertainty", replayed: .uncertainty) { pool in
+  public static let uncertainty = ScalingMethod("uncertainty", stream: "scaling-uncertainty", replayed: .uncertainty) {
+    pool in
     .ensemble(UncertaintyWeightedEnsemble(try ScoreStandardization(calibration: pool.calibration)))
   }
 
   /// A uniformly random reward model; no encoder.
-  public static let random = ScalingMethod("random", replayed: .random) { pool in
+  public static let random = ScalingMethod("random", stream: "scaling-random", replayed: .random) { pool in
     .routed(UniformRouter(armCount: pool.names.count))
   }
 
   /// Always the same reward model; no encoder. Its accuracy is that of the best one in hindsight, which nobody knows beforehand.
-  public static let single = ScalingMethod("single", asksAlwaysTheSame: true, replayed: .bestSingle) { pool in
+  public static let single = ScalingMethod(
+    "single", stream: "scaling-single", asksAlwaysTheSame: true, replayed: .bestSingle
+  ) { pool in
     .routed(FixedRouter(arm: 0, armCount: pool.names.count))
   }
 

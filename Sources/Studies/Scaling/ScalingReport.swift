@@ -76,7 +76,7 @@ public struct ScalingFit: Sendable, Codable, Equatable {
 
 /// A scaling run in rows and fits.
 public struct ScalingReport: Sendable {
-  /// By size, then in the order of the methods.
+  /// The rows by size, then in the order of the methods.
   public let rows: [ScalingRow]
   /// Empty where there is one size only.
   public let fits: [ScalingFit]

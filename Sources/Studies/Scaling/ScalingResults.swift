@@ -5,7 +5,7 @@ import Reporting
 
 /// All that a scaling study found, in the tables and the summary that it leaves.
 public struct ScalingResults {
-  /// By the pairs of a step; the first has every size of the pool.
+  /// The report of each number of pairs a step; the first has every size of the pool.
   public let reports: [(batch: Int, report: ScalingReport)]
   public let accuracy: ScalingAccuracy
   public let coldCalls: ColdCalls

@@ -44,7 +44,7 @@ public struct ScalingSetup: Sendable {
   public static let calibrationCount = 4
 
   public let configuration: ScalingConfiguration
-  /// With at least as many reward models as the largest pool.
+  /// The pairs and judgements, of at least as many reward models as the largest pool has.
   public let dataset: PreferenceDataset
   /// Reward models whose judgements were recorded; the others are synthetic copies.
   public let recordedCount: Int
@@ -82,7 +82,9 @@ public struct ScalingSetup: Sendable {
     let tokenizer =
       try configuration.tokenizer.map { try Tokenizer(contentsOf: $0) }
       ?? WordTokenizer.make(
-        distinct.flatMap { [$0.prompt.text, $0.responseA, $0.responseB] } + ["<|user|>: \n<|assistant|>: "])
+        distinct.flatMap { [$0.prompt.text, $0.responseA, $0.responseB] } + [
+          RouterTemplate.text(of: Dialogue(prompt: .text(""), response: ""))
+        ])
     let queue = ForwardQueue()
     let clock = ContinuousClock()
     let start = clock.now

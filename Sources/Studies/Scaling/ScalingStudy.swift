@@ -26,7 +26,7 @@ public struct ScalingSample: Sendable, Codable, Equatable {
 public struct ScalingStudy: Sendable {
   public let models: [any RewardModel]
   public let encoder: ContextEncoder
-  /// By which ensembles bring scores to one scale; of all models.
+  /// The scores of all models by which ensembles bring them to one scale.
   public let calibration: [[ScorePair]]
   public let seed: UInt64
   public static let noiseVariance = 0.25
@@ -73,7 +73,7 @@ public struct ScalingStudy: Sendable {
 
   /// A fresh loop of one method over the first `rms` models.
   ///
-  /// - Throws: `RewardModelError.unusableCalibration`.
+  /// - Throws: `RewardModelError` for scores that cannot calibrate an ensemble.
   public func loop(_ method: ScalingMethod, rms: Int) throws -> OnlineLoop {
     let pool = ScalingMethod.Pool(
       names: models.prefix(rms).map(\.name), dimension: encoder.dimension, calibration: Array(calibration.prefix(rms)))

@@ -38,7 +38,7 @@ public struct AccuracyReport: Sendable {
 
   public struct Row: Sendable {
     public let method: String
-    /// By `CorrectnessTable.Subset.rawValue`; nil where no pair counts.
+    /// The accuracy over each subset, by `CorrectnessTable.Subset.rawValue`; nil where no pair counts.
     public let accuracies: [Estimate?]
     /// Differences over all pairs to the best single reward model and to majority vote; nil where there is none to compare with.
     public let toBestSingle: Estimate?
