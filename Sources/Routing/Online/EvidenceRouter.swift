@@ -37,7 +37,7 @@ public struct EvidenceRouter: SavableRouter, Equatable {
   public static let evidenceInterval = 100
   /// The noise variance lies in this range: 0.25 is a fair coin's, the most that rewards in [0, 1] can have, and the least keeps a lucky
   /// beginning from passing for certainty.
-  static let noiseRange = 0.05...0.25
+  public static let noiseRange = 0.05...0.25
 
   public let configuration: Configuration
   public private(set) var arms: [RouterArm]

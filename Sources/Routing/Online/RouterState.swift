@@ -198,7 +198,8 @@ func checkRewardModels(_ names: [String], expected: [String], path: String) thro
 }
 
 extension RouterState: Equatable {
-  /// Whether both go on alike: the same kind of router with equal posteriors and settings, normaliser, generator, contexts and pairs.
+  /// Whether both go on alike: the same kind of router with equal posteriors, memory and settings, normaliser, generator, contexts and
+  /// pairs.
   public static func == (left: RouterState, right: RouterState) -> Bool {
     isEqual(left.router, right.router) && left.normalizer == right.normalizer && left.generator == right.generator
       && left.encoder == right.encoder && left.head == right.head && left.pairs == right.pairs
@@ -206,7 +207,7 @@ extension RouterState: Equatable {
 
   private static func isEqual<Router: SavableRouter>(_ one: Router, _ other: any SavableRouter) -> Bool {
     guard let other = other as? Router else { return false }
-    return one.configuration == other.configuration && one.arms == other.arms
+    return one.configuration == other.configuration && one.arms == other.arms && one.memory == other.memory
   }
 }
 
