@@ -90,29 +90,27 @@ import Testing
     }
   }
 
-  /// What comes after a refit and what the next refit makes of the same rewards differ by level and noise only; made anew with the same ones
-  /// they are equal.
-  @Test func aRankOneUpdateIsTheRefit() throws {
-    var updated = cold()
-    try updated.observe(stream(100))
-    var rest = updated
-    // Rewards at the level, in pairs about it, that change neither level nor variance much.
+  /// The textbook's update of a prediction: it moves by the share s_x^2 / (s_x^2 + s^2) of its error, of a reward measured from the level.
+  @Test func betweenRefitsTheChosenArmAloneLearns() throws {
+    var router = cold()
+    try router.observe(stream(100))
+    let before = router
     let context = [1, 0.3, -0.2, 0.1]
-    try rest.observe(arm: 1, context: context, reward: 1)
-    let before = updated.arms[1].posterior
-    let variance = before.prediction(context: context).standardDeviation
-    let gain = variance * variance / (variance * variance + updated.noiseVariance)
-    let expected = before.prediction(context: context).mean
-    let shifted = expected + gain * (1 - updated.rewardLevel - expected)
-    #expect(abs(rest.arms[1].posterior.prediction(context: context).mean - shifted) <= 100 * Double.ulpOfOne)
-    #expect(rest.arms[0] == updated.arms[0] && rest.scales == updated.scales)
+    try router.observe(arm: 1, context: context, reward: 1)
+    let (mean, deviation) = before.arms[1].posterior.prediction(context: context)
+    let gain = deviation * deviation / (deviation * deviation + before.noiseVariance)
+    let expected = mean + gain * (1 - before.rewardLevel - mean)
+    #expect(abs(router.arms[1].posterior.prediction(context: context).mean - expected) <= 100 * Double.ulpOfOne)
+    for arm in [0, 2, 3] { #expect(router.arms[arm] == before.arms[arm]) }
+    #expect(router.scales == before.scales && router.rewardLevel == before.rewardLevel)
   }
 
   // MARK: Choosing
 
   @Test func aBoundOfNoWidthIsGreedy() throws {
     var (bound, greedy) = (cold(.upperBound(kappa: 0)), cold(.greedy))
-    var (one, other) = (PhiloxGenerator(seed: 6, stream: "test-greedy"), PhiloxGenerator(seed: 6, stream: "test-greedy"))
+    var one = PhiloxGenerator(seed: 6, stream: "test-greedy")
+    var other = one
     for observation in stream(150) {
       let decision = try bound.select(context: observation.context, using: &one)
       #expect(try greedy.select(context: observation.context, using: &other) == decision)
