@@ -15,8 +15,8 @@ import Randomness
 /// router takes the v0 and v1 that maximise the evidence of all arms under a weak prior (see `PriorScales`). A warm prior knows its
 /// scales, and stays. In between an observation is one rank-one update, O(d^2), with level and noise as they were.
 ///
-/// An arm's score is its mean x . mu_n and what `Exploration` adds of sqrt(x' Sigma_n x); the highest is chosen, of equals any. A batch of B
-/// decisions over N arms costs O(N B d^2). Rewards are meant to lie in [0, 1], as correctness does (a tie 1/2); scale others.
+/// An arm's score is its mean x . mu_n and what `Exploration` adds of sqrt(x' Sigma_n x); the highest is chosen, of equals any. A batch of
+/// B decisions over N arms costs O(N B d^2). Rewards are meant to lie in [0, 1], as correctness does (a tie 1/2); scale others.
 ///
 /// Sources: MacKay, "Bayesian Interpolation", Neural Computation 4 (1992) (the evidence); Li et al., "A Contextual-Bandit Approach to
 /// Personalized News Article Recommendation", WWW 2010 (the bound); Agrawal & Goyal, ICML 2013 (Thompson sampling).
