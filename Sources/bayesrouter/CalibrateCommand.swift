@@ -14,7 +14,7 @@ struct Calibrate: ParsableCommand {
       30 such pairs keeps the prior.
 
       AUC is the area under the ROC curve of |m| for being right: 0.5 where margins tell nothing. ECE is the mean distance of probability and \
-      frequency over ten bins, on pairs of prompts that the fit has not seen. FILE receives the fit on all labelled pairs, as JSON.
+      frequency over ten bins, on pairs of groups that the fit has not seen. FILE receives the fit on all labelled pairs, as JSON.
 
       EXAMPLES
         bayesrouter calibrate --data judgebench --out calibration.json
@@ -30,7 +30,7 @@ struct Calibrate: ParsableCommand {
   @Flag(name: .long, help: "Replace an existing file.")
   var replace = false
 
-  @Option(name: .long, help: "Folds of the prompts, for ECE and plots.")
+  @Option(name: .long, help: "Folds of the groups of pairs, for ECE and plots.")
   var folds = 5
 
   @Option(name: .long, help: "Seed of the folds.")

@@ -20,11 +20,17 @@ import Testing
   private static let priors = [GaussianPrior](repeating: GaussianPrior(dimension: 2, variance: 0.25), count: 3)
   private static let names = ["a", "b", "c"]
 
+  private static func bayesian(_ exploration: Exploration) -> EvidenceRouter {
+    EvidenceRouter(
+      armNames: names, dimension: 2, configuration: .init(exploration: exploration, interceptIndex: nil))
+  }
+
   static let routers: [(name: String, router: any Router)] = [
     ("thompson", ThompsonSamplingRouter(armNames: names, priors: priors)),
     ("joint", ThompsonSamplingRouter(armNames: names, priors: priors, configuration: .init(draw: .joint))),
     ("linucb", LinUCBRouter(armNames: names, dimension: 2)),
     ("epsilon", EpsilonGreedyRouter(armNames: names, priors: priors, noiseVariance: 0.25, epsilon: 0.3)),
+    ("thompson:0.5", bayesian(.thompson(scale: 0.5))), ("ucb", bayesian(.standard)), ("greedy", bayesian(.greedy)),
     ("uniform", UniformRouter(armCount: 3)), ("fixed", FixedRouter(arm: 1, armCount: 3)),
   ]
 

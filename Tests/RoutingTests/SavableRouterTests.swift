@@ -14,6 +14,7 @@ import Testing
     ThompsonSamplingRouter(armNames: names, priors: priors, configuration: .init(noiseVariance: 0.2, draw: .joint)),
     LinUCBRouter(armNames: names, dimension: 3, alpha: 0.7),
     EpsilonGreedyRouter(armNames: names, priors: priors, noiseVariance: 0.3, epsilon: 0.2),
+    EvidenceRouter(armNames: names, dimension: 3, configuration: .init(exploration: .thompson(scale: 0.5))),
   ]
 
   private func step(_ router: inout any SavableRouter, _ generator: inout PhiloxGenerator) throws -> [Int] {
@@ -63,7 +64,7 @@ import Testing
       try AtomicFile.write(Data(text.replacingOccurrences(of: "\"linucb\"", with: "\"oracle\"").utf8), to: url)
       #expect(
         throws: RoutingError.savedState(
-          path: url.path, .unknownKind(found: "oracle", known: ["thompson", "linucb", "epsilon-greedy"]))
+          path: url.path, .unknownKind(found: "oracle", known: ["thompson", "linucb", "epsilon-greedy", "bayesian"]))
       ) { try RouterState(folder: folder) }
     }
   }

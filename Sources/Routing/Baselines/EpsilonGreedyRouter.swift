@@ -2,7 +2,7 @@ import LinearAlgebra
 import Randomness
 
 /// With probability epsilon a uniformly random arm, else the one of highest posterior mean (ties broken uniformly).
-public struct EpsilonGreedyRouter: SavableRouter, Equatable {
+public struct EpsilonGreedyRouter: PosteriorRouter, Equatable {
   public struct Configuration: Codable, Equatable, Sendable {
     /// The probability of a random choice.
     public var epsilon: Double

@@ -9,7 +9,7 @@ import Randomness
 ///
 /// Source: Nguyen et al., "LASeR: Learning to Adaptively Select Reward Models with Multi-Armed Bandits", arXiv 2410.01735; Li et al.,
 /// "A Contextual-Bandit Approach to Personalized News Article Recommendation", WWW 2010, algorithm 1.
-public struct LinUCBRouter: SavableRouter, Equatable {
+public struct LinUCBRouter: PosteriorRouter, Equatable {
   public struct Configuration: Codable, Equatable, Sendable {
     /// The width of the bound in standard deviations.
     public var alpha: Double

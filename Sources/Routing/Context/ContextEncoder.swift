@@ -16,6 +16,8 @@ public struct ContextEncoder: Sendable {
     case transform(FittedContextTransform)
     /// The trained half of an offline router: h = normalise(LayerNorm(ReLU(W u + b))).
     case trained(OfflineRouter)
+    /// An intercept and the pair's domain, behind `EmptyPairEncoder`.
+    case domains(DomainContexts)
   }
 
   public let encoder: any PairEncoder
@@ -28,10 +30,17 @@ public struct ContextEncoder: Sendable {
     case .none: expected = encoder.dimension
     case .transform(let transform): expected = transform.inputDimension
     case .trained(let router): expected = router.featureCount
+    case .domains: expected = 0
     }
     guard expected == encoder.dimension else { throw .contextSize(found: encoder.dimension, expected: expected) }
     self.encoder = encoder
     self.head = head
+  }
+
+  /// Contexts of an intercept and the pair's domain, for which no text is read.
+  public init(_ domains: DomainContexts) {
+    encoder = EmptyPairEncoder()
+    head = .domains(domains)
   }
 
   /// An encoder with a transform fitted to the rows of these pairs, and their contexts.
@@ -55,6 +64,7 @@ public struct ContextEncoder: Sendable {
     case .none: encoder.dimension
     case .transform(let transform): transform.outputDimension
     case .trained(let router): router.dimension
+    case .domains(let domains): domains.dimension
     }
   }
 
@@ -78,12 +88,14 @@ public struct ContextEncoder: Sendable {
     case .none: try await encoder.encode(pairs, onEvent: onEvent)
     case .transform(let transform): try transform.apply(try await encoder.encode(pairs, onEvent: onEvent))
     case .trained(let router): try router.contexts(try await encoder.features(pairs, onEvent: onEvent))
+    case .domains(let domains): domains.contexts(pairs.map(\.domain))
     }
   }
 }
 
 extension ContextEncoder.Head {
-  /// The name of the contexts that the head makes behind an encoder. A transform has no say: what learns behind it is saved with it.
+  /// The name of the contexts that the head makes behind an encoder. A transform or a list of domains has no say: what learns
+  /// behind it is saved with it.
   func name(behind encoder: String) -> String { encoder + suffix }
 
   /// The encoder in a name that `name` made.
@@ -93,6 +105,11 @@ extension ContextEncoder.Head {
 
   private var suffix: String {
     if case .trained(let router) = self { " behind router \(router.fingerprint)" } else { "" }
+  }
+
+  /// The domains that contexts tell apart; nil for contexts of another kind.
+  var domains: [String]? {
+    if case .domains(let contexts) = self { contexts.domains } else { nil }
   }
 
   var isTransform: Bool {
@@ -105,6 +122,7 @@ extension ContextEncoder.Head {
     case .none: nil
     case .transform(let transform): transform.outputDimension
     case .trained(let router): router.dimension
+    case .domains(let domains): domains.dimension
     }
   }
 }

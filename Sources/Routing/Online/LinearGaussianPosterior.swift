@@ -18,6 +18,7 @@ import Randomness
 /// Sources: Wu & Lu, arXiv 2510.02850, the online router; Bishop, Pattern Recognition and Machine Learning, section 3.3;
 /// Bierman, Factorization Methods for Discrete Sequential Estimation, chapter V.
 public struct LinearGaussianPosterior: Sendable, Equatable {
+  /// Where the coordinates were correlated beforehand (`CorrelatedGaussianPrior`), these are their means and variances alone.
   public let prior: GaussianPrior
   /// sigma^2.
   public let noiseVariance: Double
@@ -51,7 +52,7 @@ public struct LinearGaussianPosterior: Sendable, Equatable {
       precision: precision, information: zip(prior.mean, precision).map { $0 * $1 })
   }
 
-  /// The posterior as it was saved.
+  /// The posterior as it was saved, or as other sums make it.
   init(
     prior: GaussianPrior, noiseVariance: Double, factor: Cholesky<Double>, whitenedInformation: [Double],
     observationCount: Int, logEvidence: Double, statistics: RegressionStatistics

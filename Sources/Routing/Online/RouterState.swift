@@ -6,8 +6,8 @@ import Storage
 /// An online router with all that decides its next step: saved and loaded, it goes on bit for bit as if nothing had happened.
 ///
 /// A folder of `manifest.json` (kind of router, names and order of the arms, d, configuration, normaliser, generator, encoder, format
-/// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, or the folder `head`
-/// of a trained offline router. Where margins are calibrated, `calibration.json` comes to it.
+/// version), `posteriors.safetensors` and what stands between encoder and router: `context.safetensors` of a transform, the folder `head`
+/// of a trained offline router, or a list of domains in the manifest. Where margins are calibrated, `calibration.json` comes to it.
 public struct RouterState: Sendable {
   public var router: any SavableRouter
   public var normalizer: RewardNormalizer
@@ -57,6 +57,8 @@ public struct RouterState: Sendable {
     let generator: PhiloxGenerator
     let encoder: String
     let hasContextTransform: Bool
+    /// The domains that contexts tell apart; nil for contexts of another kind.
+    let domains: [String]?
     let pairs: RouterPairs?
     /// Nil where there is none, as in all folders once.
     let hasCalibration: Bool?
@@ -81,7 +83,7 @@ public struct RouterState: Sendable {
   public func save(to folder: URL) throws {
     try calibration?.checkRewardModels(
       router.arms.map(\.name), path: folder.appendingPathComponent(Self.calibrationName).path)
-    var tensors: [String: Safetensors.Tensor] = [:]
+    var tensors = router.memory
     for (index, arm) in router.arms.enumerated() {
       for (name, tensor) in arm.posterior.tensors { tensors["arm.\(index).\(name)"] = tensor }
     }
@@ -89,7 +91,7 @@ public struct RouterState: Sendable {
     try AtomicFolder.write(to: folder, replacing: true) { temporary in
       try AtomicFile.write(Safetensors.encode(tensors), to: temporary.appendingPathComponent(Self.posteriorsName))
       switch head {
-      case .none: break
+      case .none, .domains: break
       case .transform(let transform):
         let saved = try transform.saved()
         let data = Safetensors.encode(saved.tensors, metadata: saved.metadata)
@@ -107,8 +109,8 @@ public struct RouterState: Sendable {
         formatVersion: Self.formatVersion, kind: Router.kind == ThompsonSamplingRouter.kind ? nil : Router.kind,
         rewardModels: router.arms.map(\.name), dimension: router.dimension, configuration: router.configuration,
         observationCounts: router.arms.map(\.posterior.observationCount), normalizer: normalizer, generator: generator,
-        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, pairs: pairs,
-        hasCalibration: calibration == nil ? nil : true))
+        encoder: head.name(behind: encoder), hasContextTransform: head.isTransform, domains: head.domains,
+        pairs: pairs, hasCalibration: calibration == nil ? nil : true))
   }
 
   /// Reads a folder that `save` wrote.
@@ -151,7 +153,8 @@ public struct RouterState: Sendable {
     }
     let names = manifest.rewardModels
     if let rewardModels { try checkRewardModels(names, expected: rewardModels, path: manifestURL.path) }
-    let head = try head(folder, hasTransform: manifest.hasContextTransform)
+    if let domains = manifest.domains, Set(domains).count != domains.count { throw mismatch(.noRouter) }
+    let head = try head(folder, hasTransform: manifest.hasContextTransform, domains: manifest.domains)
     let own = head.encoderName(in: manifest.encoder)
     if let encoder, own != encoder {
       throw mismatch(.otherEncoder(of: .contexts, found: own, expected: encoder))
@@ -161,8 +164,10 @@ public struct RouterState: Sendable {
     else { throw mismatch(.noRouter) }
 
     let posteriorsURL = folder.appendingPathComponent(posteriorsName)
-    let saved = try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path)
-    let noiseVariance = Router.noiseVariance(manifest.configuration)
+    let saved = SavedTensors(
+      try Safetensors.decode(Data(try AtomicFile.read(posteriorsURL)), name: posteriorsURL.path),
+      path: posteriorsURL.path)
+    let noiseVariance = try Router.noiseVariance(manifest.configuration, memory: saved)
     guard noiseVariance > 0, noiseVariance.isFinite else {
       throw mismatch(.noRouter)
     }
@@ -170,13 +175,13 @@ public struct RouterState: Sendable {
       RouterArm(
         name: name,
         posterior: try LinearGaussianPosterior(
-          saved, prefix: "arm.\(index).", path: posteriorsURL.path, dimension: manifest.dimension,
-          noiseVariance: noiseVariance, observationCount: manifest.observationCounts[index]))
+          saved.under("arm.\(index)."), dimension: manifest.dimension, noiseVariance: noiseVariance,
+          observationCount: manifest.observationCounts[index]))
     }
     if let size = head.outputDimension, size != manifest.dimension {
       throw mismatch(.contextSize(router: manifest.dimension, transform: size))
     }
-    guard let router = Router(arms: arms, configuration: manifest.configuration) else {
+    guard let router = try Router(arms: arms, configuration: manifest.configuration, memory: saved) else {
       throw mismatch(.noRouter)
     }
     let calibration =
@@ -187,7 +192,8 @@ public struct RouterState: Sendable {
       pairs: manifest.pairs, calibration: calibration)
   }
 
-  private static func head(_ folder: URL, hasTransform: Bool) throws -> ContextEncoder.Head {
+  private static func head(_ folder: URL, hasTransform: Bool, domains: [String]?) throws -> ContextEncoder.Head {
+    if let domains { return .domains(DomainContexts(domains: domains)) }
     let trained = folder.appendingPathComponent(headName)
     if OfflineRouter.exists(at: trained) { return .trained(try OfflineRouter(folder: trained)) }
     guard hasTransform else { return .none }
@@ -204,15 +210,17 @@ func checkRewardModels(_ names: [String], expected: [String], path: String) thro
 }
 
 extension RouterState: Equatable {
-  /// Whether both go on alike: the same kind of router with equal posteriors and settings, normaliser, generator, contexts and pairs.
+  /// Whether both go on alike: the same kind of router with equal posteriors, memory and settings, normaliser, generator, contexts,
+  /// pairs and calibration.
   public static func == (left: RouterState, right: RouterState) -> Bool {
     isEqual(left.router, right.router) && left.normalizer == right.normalizer && left.generator == right.generator
       && left.encoder == right.encoder && left.head == right.head && left.pairs == right.pairs
+      && left.calibration == right.calibration
   }
 
   private static func isEqual<Router: SavableRouter>(_ one: Router, _ other: any SavableRouter) -> Bool {
     guard let other = other as? Router else { return false }
-    return one.configuration == other.configuration && one.arms == other.arms
+    return one.configuration == other.configuration && one.arms == other.arms && one.memory == other.memory
   }
 }
 
@@ -230,35 +238,21 @@ extension LinearGaussianPosterior {
   }
 
   /// - Throws: `RoutingError.savedState`, `StorageError`.
-  fileprivate init(
-    _ saved: Safetensors, prefix: String, path: String, dimension: Int, noiseVariance: Double, observationCount: Int
-  ) throws {
-    func values(_ name: String, _ shape: [Int?]) throws -> [Double] {
-      let tensor = try saved.tensor(prefix + name, in: path)
-      guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
-        throw RoutingError.savedState(
-          path: path, .tensorShape(tensor: prefix + name, found: tensor.shape, expected: shape))
-      }
-      let values: [Double] = try tensor.values()
-      guard values.allSatisfy(\.isFinite) else {
-        throw RoutingError.savedState(path: path, .notFinite(tensor: prefix + name))
-      }
-      return values
-    }
+  fileprivate init(_ saved: SavedTensors, dimension: Int, noiseVariance: Double, observationCount: Int) throws {
     func square(_ name: String) throws -> Matrix<Double> {
-      Matrix(rows: dimension, columns: dimension, elements: try values(name, [dimension, dimension]))
+      Matrix(rows: dimension, columns: dimension, elements: try saved.values(name, [dimension, dimension]))
     }
-    let variance = try values("prior_variance", [dimension])
+    let variance = try saved.values("prior_variance", [dimension])
     let factor = try square("factor")
     guard observationCount >= 0, variance.allSatisfy({ $0 > 0 }), (0..<dimension).allSatisfy({ factor[$0, $0] > 0 })
-    else { throw RoutingError.savedState(path: path, .notAPosterior(prefix: prefix)) }
+    else { throw RoutingError.savedState(path: saved.path, .notAPosterior(prefix: saved.prefix)) }
     self.init(
-      prior: GaussianPrior(mean: try values("prior_mean", [dimension]), variance: variance),
+      prior: GaussianPrior(mean: try saved.values("prior_mean", [dimension]), variance: variance),
       noiseVariance: noiseVariance, factor: try Cholesky(upperFactor: factor),
-      whitenedInformation: try values("whitened_information", [dimension]), observationCount: observationCount,
-      logEvidence: try values("log_evidence", [1])[0],
+      whitenedInformation: try saved.values("whitened_information", [dimension]), observationCount: observationCount,
+      logEvidence: try saved.value("log_evidence"),
       statistics: RegressionStatistics(
-        flushed: try square("precision"), information: try values("information", [dimension]),
-        pending: try values("pending", [nil, dimension])))
+        flushed: try square("precision"), information: try saved.values("information", [dimension]),
+        pending: try saved.values("pending", [nil, dimension])))
   }
 }

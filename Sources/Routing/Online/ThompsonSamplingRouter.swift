@@ -9,7 +9,7 @@ import Randomness
 ///
 /// Source: Wu & Lu, arXiv 2510.02850, the online router; Agrawal & Goyal, "Thompson Sampling for Contextual Bandits with Linear
 /// Payoffs", ICML 2013.
-public struct ThompsonSamplingRouter: SavableRouter, Equatable {
+public struct ThompsonSamplingRouter: PosteriorRouter, Equatable {
   /// How the pairs of one batch share a draw.
   public enum Draw: String, Sendable, Codable, CaseIterable {
     /// Each pair and arm draws its score on its own.
