@@ -77,10 +77,10 @@ struct EncoderSpeed: ParsableCommand {
     let start = clock.now
     let network = try load()
     let ready = (clock.now - start).seconds
-    let works = try work.split(separator: ",").map { name in
+    let works = try work.commaSeparated.map { name in
       guard
         let work = EncoderWork(
-          String(name), vocabulary: network.configuration.vocabSize,
+          name, vocabulary: network.configuration.vocabSize,
           sharesPrefix: network.canSharePrefix(length: 320), seed: seed)
       else { throw ValidationError("--work: '\(name)' is none of BxL, ragged, pairs") }
       return work

@@ -61,8 +61,8 @@ struct Posterior: ParsableCommand {
   }
 
   private func dimensions() throws -> [Int] {
-    let sizes = dimension.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) ?? 0 }
-    guard !sizes.isEmpty, sizes.allSatisfy({ $0 > 0 }) else {
+    let sizes = dimension.commaSeparated.map { Int($0) ?? 0 }
+    guard sizes.allSatisfy({ $0 > 0 }) else {
       throw ValidationError("--dimension takes positive whole numbers separated by commas, not '\(dimension)'")
     }
     return sizes

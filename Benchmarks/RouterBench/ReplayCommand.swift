@@ -141,7 +141,7 @@ struct Replay: AsyncParsableCommand {
 
   /// The names of the methods, which can all be made.
   private func methodNames() throws -> [String] {
-    let given = methods?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    let given = methods?.commaSeparated
     let names = try given ?? ReplayMethod.names.filter { try needs(of: $0).isSubset(of: prior.gives) }
     for name in names {
       let missing = try needs(of: name).subtracting(prior.gives)
@@ -166,7 +166,7 @@ struct Replay: AsyncParsableCommand {
     let configuration = replayConfiguration
     try configuration.validate()
     let dataset = try source.load(
-      rewardModels: rms.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }, seed: seed)
+      rewardModels: rms?.commaSeparated, seed: seed)
     let prices = try cost.prices(of: dataset.rewardModels)
     let pools = try subPools(of: dataset.rewardModels.count)
     for pool in pools { try cost.check(prices.map { prices in pool.map { prices[$0] } }) }

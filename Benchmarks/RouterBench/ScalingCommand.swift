@@ -77,15 +77,13 @@ struct Scaling: AsyncParsableCommand {
     if let replicaNoise, !(replicaNoise >= 0 && replicaNoise.isFinite) {
       throw ValidationError("--replica-noise is a number from 0 on")
     }
-    let sizes = batch.split(separator: ",", omittingEmptySubsequences: false).map {
-      Int($0.trimmingCharacters(in: .whitespaces)) ?? 0
-    }
+    let sizes = batchSizes
     guard sizes.allSatisfy({ $0 > 0 && $0 <= pairs }), Set(sizes).count == sizes.count else {
       throw ValidationError("--batch takes different numbers from 1 to --pairs, separated by commas")
     }
   }
 
-  var batchSizes: [Int] { batch.split(separator: ",").compactMap { Int($0.trimmingCharacters(in: .whitespaces)) } }
+  var batchSizes: [Int] { batch.commaSeparated.map { Int($0) ?? 0 } }
 
   func run() async throws {
     if threads > 0 { BLASRuntime.setThreads(threads) }

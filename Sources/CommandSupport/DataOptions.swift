@@ -80,7 +80,7 @@ public struct CostOptions: ParsableArguments {
         return
       }
       var named: [String: Double] = [:]
-      for part in argument.split(separator: ",") {
+      for part in argument.commaSeparated {
         let sides = part.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
         guard sides.count == 2, let price = Double(sides[1]), named.updateValue(price, forKey: sides[0]) == nil else {
           return nil
@@ -135,18 +135,5 @@ public struct CostOptions: ParsableArguments {
         return price
       }
     }
-  }
-}
-
-/// Finite numbers separated by commas.
-public struct NumberList: ExpressibleByArgument, Sendable {
-  public let values: [Double]
-
-  public init?(argument: String) {
-    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-      Double($0.trimmingCharacters(in: .whitespaces)) ?? .nan
-    }
-    guard !values.isEmpty, values.allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
-    self.values = values
   }
 }

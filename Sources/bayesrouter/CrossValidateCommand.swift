@@ -64,9 +64,7 @@ struct CrossValidate: AsyncParsableCommand {
   }
 
   private var parts: [Double]? {
-    let values = fractions.split(separator: ",", omittingEmptySubsequences: false).map {
-      Double($0.trimmingCharacters(in: .whitespaces))
-    }
+    let values = fractions.commaSeparated.map { Double($0) }
     return values.contains(nil) ? nil : Set(values.compactMap(\.self)).sorted()
   }
 

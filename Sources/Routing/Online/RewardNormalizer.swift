@@ -1,4 +1,5 @@
 import Foundation
+import LinearAlgebra
 
 /// Turns raw rewards (minus the pair's DPO loss) into the rewards that posteriors learn from.
 public struct RewardNormalizer: Sendable, Codable, Equatable {
@@ -63,7 +64,7 @@ public struct RewardNormalizer: Sendable, Codable, Equatable {
     }
     history.append(reward)
     ascending.insert(reward, at: insertionIndex(of: reward))
-    let (low, high) = (quantile(0.2), quantile(0.8))
+    let (low, high) = (quantile(0.2, ofAscending: ascending), quantile(0.8, ofAscending: ascending))
     return high > low ? min(1, max(0, (reward - low) / (high - low))) : 0.5
   }
 
@@ -75,14 +76,6 @@ public struct RewardNormalizer: Sendable, Codable, Equatable {
       if ascending[middle] < value { low = middle + 1 } else { high = middle }
     }
     return low
-  }
-
-  /// Linear interpolation between order statistics, as `numpy.quantile` does.
-  private func quantile(_ probability: Double) -> Double {
-    let position = probability * Double(ascending.count - 1)
-    let index = Int(position)
-    guard index + 1 < ascending.count else { return ascending[ascending.count - 1] }
-    return ascending[index] + (position - Double(index)) * (ascending[index + 1] - ascending[index])
   }
 
   private mutating func movingStandardized(_ reward: Double, arm: Int) -> Double {

@@ -1,4 +1,5 @@
 import Foundation
+import LinearAlgebra
 import PreferenceData
 import Reporting
 
@@ -43,8 +44,8 @@ public struct ReplayPlots {
         let columns = steps.indices.map { step in curves.map { $0[step] }.sorted() }
         return LinePlot.Series(
           name: outcome.title, x: steps, y: columns.map { $0.reduce(0, +) / Double($0.count) },
-          band: .init(low: columns.map { Self.quantile(0.1, of: $0) }, high: columns.map { Self.quantile(0.9, of: $0) })
-        )
+          band: .init(
+            low: columns.map { quantile(0.1, ofAscending: $0) }, high: columns.map { quantile(0.9, ofAscending: $0) }))
       }
       guard [.reference, .single(arm: best)].contains(outcome.method.role) else { return nil }
       let slope = zip(attainable, outcome.correctness).reduce(0) { $0 + $1.0 - $1.1 } / Double(pairCount)
@@ -73,14 +74,6 @@ public struct ReplayPlots {
     return LinePlot(
       title: "Accuracy against cost", xLabel: "mean price of a pair's calls", yLabel: "accuracy (%)",
       series: all.compactMap(\.self) + others.compactMap { series($0.title, [$0]) })
-  }
-
-  /// Interpolated between the ascending values.
-  private static func quantile(_ probability: Double, of ascending: [Double]) -> Double {
-    let position = probability * Double(ascending.count - 1)
-    let index = Int(position)
-    let next = min(index + 1, ascending.count - 1)
-    return ascending[index] + (position - Double(index)) * (ascending[next] - ascending[index])
   }
 
   /// The share of each model among the choices of all seeds, in a window that moves over the stream.

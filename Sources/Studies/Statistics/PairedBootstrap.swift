@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Randomness
 
 /// An interval of plausible values.
@@ -15,13 +16,8 @@ public struct Interval: Sendable, Equatable, Codable {
     precondition(level > 0 && level < 1, "a level of \(level) is not between 0 and 1")
     precondition(!values.isEmpty, "no draw, no interval")
     let ascending = values.sorted()
-    func quantile(_ probability: Double) -> Double {
-      let position = probability * Double(ascending.count - 1)
-      let index = min(Int(position), ascending.count - 1)
-      let next = min(index + 1, ascending.count - 1)
-      return ascending[index] + (position - Double(index)) * (ascending[next] - ascending[index])
-    }
-    self.init(low: quantile((1 - level) / 2), high: quantile((1 + level) / 2))
+    self.init(
+      low: quantile((1 - level) / 2, ofAscending: ascending), high: quantile((1 + level) / 2, ofAscending: ascending))
   }
 }
 
