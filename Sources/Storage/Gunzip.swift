@@ -6,10 +6,10 @@ internal import CZlib
 /// checks the checksum and the length of each member.
 ///
 /// Source: Deutsch, "GZIP file format specification", RFC 1952.
-enum Gunzip {
+package enum Gunzip {
   /// A file of a few megabytes can unpack to a thousand times as much: whoever reads it gets an error instead of a
   /// machine without memory. Above any dataset that is read whole.
-  static let largestByteCount = 4 << 30
+  package static let largestByteCount = 4 << 30
 
   private static let magic: [UInt8] = [0x1f, 0x8b]
   /// The largest window, and 16 for a gzip header and trailer instead of zlib's own.
@@ -18,13 +18,13 @@ enum Gunzip {
   private static let partByteCount = 1 << 20
 
   /// Whether the bytes begin as a gzip file does, which no text of UTF-8 can.
-  static func isCompressed(_ bytes: [UInt8]) -> Bool { bytes.starts(with: magic) }
+  package static func isCompressed(_ bytes: [UInt8]) -> Bool { bytes.starts(with: magic) }
 
   /// What the bytes unpack to; `file` is their name in error texts. O(bytes of the result).
   ///
   /// - Parameter limit: the most bytes that the result may have.
   /// - Throws: `StorageError.invalidGzip` for bytes that are no gzip file, are damaged or stop too early, and for too large a result.
-  static func unpack(_ bytes: [UInt8], file: String, limit: Int = largestByteCount) throws(StorageError) -> [UInt8] {
+  package static func unpack(_ bytes: [UInt8], file: String, limit: Int = largestByteCount) throws(StorageError) -> [UInt8] {
     func damaged(_ reason: String) -> StorageError { .invalidGzip(file: file, reason: reason) }
     guard isCompressed(bytes) else { throw damaged("it does not begin as a gzip file does") }
     // zlib keeps the stream's address, so it may not move between the calls.

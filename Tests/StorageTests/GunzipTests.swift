@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Storage
+import Storage
 
 /// Reads what Scripts/fixtures/gzip_files.py wrote (Python 3.11, its own gzip module), whole and damaged.
 @Suite struct GunzipTests {
