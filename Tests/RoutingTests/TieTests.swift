@@ -2,10 +2,9 @@ import Foundation
 import LinearAlgebra
 import PreferenceData
 import Randomness
+import Routing
 import Storage
 import Testing
-
-@testable import Routing
 
 /// What offline training makes of a reward model that ties.
 @Suite struct TieTests {
