@@ -53,7 +53,7 @@ public struct RewardModelBehavior: Sendable, Equatable {
 
   /// All (winner, loser) of models that disagree on the pair at this position. A model that ties neither wins nor
   /// loses.
-  func comparisons(at position: Int) -> [ArmComparison] {
+  package func comparisons(at position: Int) -> [ArmComparison] {
     let answers = correctness.answers(pair: position)
     return answers.indices.filter { answers[$0] == true }.flatMap { winner in
       answers.indices.filter { answers[$0] == false }.map { ArmComparison(winner: winner, loser: $0) }
