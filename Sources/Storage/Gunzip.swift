@@ -24,7 +24,9 @@ package enum Gunzip {
   ///
   /// - Parameter limit: the most bytes that the result may have.
   /// - Throws: `StorageError.invalidGzip` for bytes that are no gzip file, are damaged or stop too early, and for too large a result.
-  package static func unpack(_ bytes: [UInt8], file: String, limit: Int = largestByteCount) throws(StorageError) -> [UInt8] {
+  package static func unpack(_ bytes: [UInt8], file: String, limit: Int = largestByteCount) throws(StorageError)
+    -> [UInt8]
+  {
     func damaged(_ reason: String) -> StorageError { .invalidGzip(file: file, reason: reason) }
     guard isCompressed(bytes) else { throw damaged("it does not begin as a gzip file does") }
     // zlib keeps the stream's address, so it may not move between the calls.
