@@ -56,8 +56,8 @@ struct Calibrate: ParsableCommand {
       try printJSON(report)
     } else {
       print(
-        "\(report.labelledPairs) labelled pairs, \(report.unlabelledPairs) without label; AUC on all, ECE over \(folds) folds by "
-          + "prompt, seed \(seed)\n\n\(report.table.terminal())\n")
+        "\(report.labelledPairs) labelled pairs, \(report.unlabelledPairs) without label; AUC on all, ECE over \(folds) folds of "
+          + "whole groups, seed \(seed)\n\n\(report.table.terminal())\n")
       for row in report.rows { for note in row.notes { print("\(row.rewardModel): \(note)") } }
       print("wrote \(file.path)" + (plots.isEmpty ? "" : "; plots: \(plots.joined(separator: "; "))"))
     }
