@@ -102,11 +102,13 @@ let package = Package(
     // What several test targets share.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     tests("RandomnessTests", ["Randomness"], resources: [.copy("Fixtures")]),
-    tests("LinearAlgebraTests", ["LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
-    tests("StorageTests", ["Storage"], resources: [.copy("Fixtures")]),
-    tests("NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra", "Randomness"], resources: [.copy("Fixtures")]),
+    tests("LinearAlgebraTests", ["LinearAlgebra", "Randomness", "TestSupport"], resources: [.copy("Fixtures")]),
+    tests("StorageTests", ["Storage", "TestSupport"], resources: [.copy("Fixtures")]),
     tests(
-      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Randomness", "Storage"],
+      "NeuralNetworkTests", ["NeuralNetwork", "LinearAlgebra", "Randomness", "TestSupport"],
+      resources: [.copy("Fixtures")]),
+    tests(
+      "TransformersTests", ["Transformers", "NeuralNetwork", "LinearAlgebra", "Randomness", "Storage", "TestSupport"],
       resources: [.copy("Fixtures")]
     ),
     tests("PreferenceDataTests", ["PreferenceData", "Randomness", "Storage"]),
@@ -118,7 +120,7 @@ let package = Package(
       "RewardModelsTests",
       [
         "RewardModels", "Dialogues", "PreferenceData", "LinearAlgebra", "Randomness", "Storage", "Tokenization",
-        "Transformers",
+        "Transformers", "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
     tests(
@@ -126,7 +128,8 @@ let package = Package(
       [
         "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RemoteRewardModels",
         "RewardModelPools", "RewardModels", "Routing", "Storage", "Transformers",
-        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TestSupport", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ], resources: [.copy("Fixtures")]),
     tests(
@@ -141,7 +144,10 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     tests(
       "AlignmentTests",
-      ["Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing"]),
+      [
+        "Alignment", "Dialogues", "LinearAlgebra", "PreferenceData", "Randomness", "RewardModels", "Routing",
+        "TestSupport",
+      ]),
     tests("ReportingTests", ["Reporting", "Randomness"]),
     tests(
       "StudiesTests",

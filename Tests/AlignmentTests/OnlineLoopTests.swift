@@ -5,6 +5,7 @@ import PreferenceData
 import Randomness
 import RewardModels
 import Routing
+import TestSupport
 import Testing
 
 /// Right in its own half of the pairs; counts nothing, learns nothing.
@@ -95,7 +96,7 @@ private struct ParityEncoder: PairEncoder {
   @Test func proposeAnnotateLearnIsOneTurn() async throws {
     var (whole, parts) = (try loop(.routed(router)), try loop(.routed(router)))
     let steps = try await whole.label(batches, overlapping: false, reward: correctness)
-    for (pairs, step) in zip(batches, steps) {
+    for (pairs, step) in matched(batches, steps) {
       let proposals = try await parts.propose(pairs)
       #expect(proposals.map(\.pair) == pairs)
       let annotations = try await parts.annotate(proposals)

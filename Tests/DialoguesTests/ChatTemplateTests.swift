@@ -12,8 +12,8 @@ import Testing
     for record in fixture.templates {
       let template = try ChatTemplate(record.template, name: record.name, specialTokens: record.tokens)
       #expect(record.texts.count == fixture.dialogues.count)
-      for (dialogue, expected) in zip(fixture.dialogues, record.texts) {
-        for (expected, prompt) in zip(expected, [false, true]) {
+      for (dialogue, expected) in matched(fixture.dialogues, record.texts) {
+        for (expected, prompt) in matched(expected, [false, true]) {
           compared += 1
           if let expected {
             let text = try template.render(dialogue, addGenerationPrompt: prompt)

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Randomness
+import TestSupport
 import Testing
 
 /// The kernels of transformers against plain loops in Double, over sizes around the tiles' edges.
@@ -197,7 +198,7 @@ import Testing
     for (activation, formula) in exact {
       let y = RowBuffer(rows: 1, columns: points.count)
       activate(activation, x.all, into: y.all)
-      for (point, value) in zip(points, y.all.row(0)) {
+      for (point, value) in matched(points, y.all.row(0)) {
         let error = abs(Double(value) - formula(point))
         #expect(error <= 5e-7 * max(1, point.magnitude), "\(activation) at \(point): \(value)")
       }

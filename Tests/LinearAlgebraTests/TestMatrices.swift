@@ -1,5 +1,7 @@
 import LinearAlgebra
 import Randomness
+import TestSupport
+import Testing
 
 /// A matrix of standard normals.
 func randomMatrix<Scalar: BLASScalar>(
@@ -33,12 +35,12 @@ func product<Scalar: BLASScalar>(_ a: Matrix<Scalar>, _ b: Matrix<Scalar>) -> Ma
 
 func largestDifference<Scalar: BLASScalar>(_ a: Matrix<Scalar>, _ b: Matrix<Scalar>) -> Scalar {
   precondition(a.rows == b.rows && a.columns == b.columns)
-  return zip(a.elements, b.elements).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
+  return matched(a.elements, b.elements).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
 }
 
 func largestDifference<Scalar: BLASScalar>(_ a: [Scalar], _ b: [Scalar]) -> Scalar {
   precondition(a.count == b.count)
-  return zip(a, b).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
+  return matched(a, b).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
 }
 
 extension Matrix {

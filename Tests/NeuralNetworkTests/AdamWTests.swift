@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import TestSupport
 import Testing
 
 /// Against `torch.optim.AdamW`, and against itself over threads and restarts.
@@ -49,8 +50,8 @@ import Testing
         &parameters, gradients: gradients, rateFactor: schedule.factor(step),
         gradientFactor: clippingFactor(norm: norm, maximum: fixture.limit))
     }
-    for (parameter, expected) in zip(parameters, [fixture.weight, fixture.bias, fixture.head]) {
-      for (value, other) in zip(parameter.values, expected) {
+    for (parameter, expected) in matched(parameters, [fixture.weight, fixture.bias, fixture.head]) {
+      for (value, other) in matched(parameter.values, expected) {
         #expect(abs(value - other) <= tolerance(steps: fixture.steps, 1), "\(parameter.name)")
       }
     }
@@ -208,7 +209,7 @@ private struct TinyNetwork {
     var gradients = parameters.map { [Double](repeating: 0, count: $0.values.count) }
     var loss = 0.0
     let count = Double(x.count)
-    for (x, y) in zip(x, y) {
+    for (x, y) in matched(x, y) {
       var hidden = bias.map(Double.init)
       var error = -Double(y)
       for i in 0..<5 {

@@ -1,4 +1,5 @@
 import NeuralNetwork
+import TestSupport
 import Testing
 
 /// Norms, clipping and accumulation of gradients.
@@ -48,13 +49,13 @@ import Testing
     let parts = weights.indices.map { [dyadics(1, $0, 70_001 - 4), dyadics(2, $0, 3)] }
     for threads in 1...2 {
       var accumulator = GradientAccumulator()
-      for (part, weight) in zip(parts, weights) { accumulator.add(part, weight: weight, threads: threads) }
+      for (part, weight) in matched(parts, weights) { accumulator.add(part, weight: weight, threads: threads) }
       #expect(accumulator.weight == 12)
       for i in 0..<2 {
         var worst = 0.0
         for (j, value) in accumulator.mean[i].enumerated() {
           var expected = 0.0
-          for (part, weight) in zip(parts, weights) { expected += weight / 12 * Double(part[i][j]) }
+          for (part, weight) in matched(parts, weights) { expected += weight / 12 * Double(part[i][j]) }
           worst = max(worst, abs(expected - Double(value)))
         }
         #expect(worst <= 4 * Double(Float.ulpOfOne))

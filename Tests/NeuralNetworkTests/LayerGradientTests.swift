@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import TestSupport
 import Testing
 
 /// Backward passes against central differences of plain loops in Double: the loss is sum c y with random c.
@@ -92,7 +93,7 @@ import Testing
     let x = RowBuffer(Matrix(rows: 1, columns: 6, elements: [-3e38, -1e20, -100, 100, 1e20, 3e38]))
     let ones = RowBuffer(Matrix(rows: 1, columns: 6, elements: [Float](repeating: 1, count: 6)))
     activateGradient(kind, x.all, gradient: ones.all, into: ones.all)
-    #expect(zip(ones.all.row(0), [0, 0, 0, 1, 1, 1]).allSatisfy { abs($0 - $1) <= 1e-6 }, "\(ones.all.row(0))")
+    #expect(matched(ones.all.row(0), [0, 0, 0, 1, 1, 1]).allSatisfy { abs($0 - $1) <= 1e-6 }, "\(ones.all.row(0))")
   }
 
   @Test(arguments: [(1, 1, 1), (5, 7, 50), (9, 33, 49), (130, 20, 500)])
@@ -171,6 +172,6 @@ import Testing
     let difference = inner(doubles(turned.all.matrix), doubles(c)) - inner(doubles(x), doubles(back.all.matrix))
     #expect(abs(difference) <= 1e-5)
     table.inverse.apply(turned.all, from: 5)
-    #expect(zip(turned.all.matrix.elements, x.elements).allSatisfy { abs($0 - $1) <= 1e-6 })
+    #expect(matched(turned.all.matrix.elements, x.elements).allSatisfy { abs($0 - $1) <= 1e-6 })
   }
 }

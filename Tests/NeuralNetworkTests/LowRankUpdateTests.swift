@@ -1,6 +1,7 @@
 import LinearAlgebra
 import NeuralNetwork
 import Randomness
+import TestSupport
 import Testing
 
 /// Against PEFT's linear layer in Float64 with autograd.
@@ -12,7 +13,7 @@ import Testing
   private func difference(_ found: Matrix<Float>, _ expected: [Double]) -> Double {
     #expect(found.elements.count == expected.count)
     let size = expected.reduce(0) { max($0, abs($1)) }
-    return zip(found.elements, expected).map { abs(Double($0) - $1) }.reduce(0, max) / size
+    return matched(found.elements, expected).map { abs(Double($0) - $1) }.reduce(0, max) / size
   }
 
   @Test func outputsAndGradientsEqualAutograd() throws {
@@ -54,7 +55,7 @@ import Testing
         columns.copy(RowBuffer(matrix(5, one.rows, one.outputs)).all)
         return LowRankGradient.Job(update, columns, RowBuffer(matrix(4, one.rows, one.inputs)).all)
       }
-      for (found, one) in zip(LowRankGradient.compute(jobs, workers: workers), cases) {
+      for (found, one) in matched(LowRankGradient.compute(jobs, workers: workers), cases) {
         #expect(difference(found.a.all.matrix, one.da) <= 1e-5)
         #expect(difference(found.b.all.matrix, one.db) <= 1e-5)
       }

@@ -2,6 +2,8 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Randomness
+import TestSupport
+import Testing
 
 /// A matrix in Double, for references by plain loops.
 typealias Rows = [[Double]]
@@ -37,7 +39,7 @@ func difference(_ found: RowBlock, _ expected: Rows) -> Double {
   var worst = 0.0
   var size = 1.0
   for (i, row) in expected.enumerated() {
-    for (a, b) in zip(found.row(i), row) {
+    for (a, b) in matched(found.row(i), row) {
       let error = abs(Double(a) - b)
       // NaN must not pass as small.
       if !(error <= worst) { worst = error }

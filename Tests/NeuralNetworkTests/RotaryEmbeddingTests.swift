@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import NeuralNetwork
+import TestSupport
 import Testing
 
 @Suite struct RotaryEmbeddingTests {
@@ -46,7 +47,7 @@ import Testing
     let plain = RotaryEmbedding(headSize: 128, base: 500_000).frequencies(length: 1)
     let scaled = rotary.frequencies(length: 1)
     var kinds: Set<Int> = []
-    for (frequency, value) in zip(plain, scaled) {
+    for (frequency, value) in matched(plain, scaled) {
       let turns = original * frequency / (2 * .pi)
       if turns > 4 {
         kinds.insert(0)

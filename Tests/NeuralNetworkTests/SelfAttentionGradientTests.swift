@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Randomness
+import TestSupport
 import Testing
 
 /// The gradient of attention against central differences of softmax(q k' / sqrt(d)) v in Double.
@@ -68,7 +69,7 @@ import Testing
           let top = scores.max() ?? 0
           scores = scores.map { exp($0 - top) }
           let total = scores.reduce(0, +)
-          for (share, key) in zip(scores, keys) {
+          for (share, key) in matched(scores, keys) {
             let mixed = (0..<c.size).reduce(0.0) { $0 + rows[key][v + $1] * weights[query][q + $1] }
             sum += share / total * mixed
           }

@@ -3,6 +3,7 @@ import PreferenceData
 import RemoteRewardModels
 import RewardModelPools
 import RewardModels
+import TestSupport
 import Testing
 import Transformers
 
@@ -54,7 +55,7 @@ import Transformers
         - {name: far, kind: tei, url: 'http://no-such-host.invalid:9', template: dialogue}
         - {name: headless, kind: transformer, path: '\(headless.path)', template: dialogue}
       """)
-    for (entry, text) in zip(broken, ["no-such-host.invalid", "score head"]) {
+    for (entry, text) in matched(broken, ["no-such-host.invalid", "score head"]) {
       let error = await #expect(throws: PoolError.self) { try await entry.makeRewardModel(queue: ForwardQueue()) }
       let description = error.map { "\($0)" } ?? ""
       #expect(description.contains("reward model '\(entry.name)'") && description.contains(text), "\(description)")

@@ -6,6 +6,7 @@ import Randomness
 import RemoteRewardModels
 import RewardModels
 import Routing
+import TestSupport
 import Testing
 
 /// Ten thousand routed pairs against servers that fail a fifth of the calls.
@@ -52,7 +53,7 @@ import Testing
         let batch = Array(pairs[begin..<begin + 500])
         let decisions = router.select(contexts: Matrix(rows: batch.count, columns: 0), using: &generator)
         let annotations = try await annotator.annotate(batch, by: decisions.map { .routed($0) })
-        for (pair, (decision, annotation)) in zip(batch, zip(decisions, annotations)) {
+        for (pair, (decision, annotation)) in matched(batch, matched(decisions, annotations)) {
           // The arms that failed are the first of the Thompson order, and the next one gave both scores.
           let order = decision.armsByScore
           #expect(annotation.failures.map(\.arm) == Array(order.prefix(annotation.failures.count)))

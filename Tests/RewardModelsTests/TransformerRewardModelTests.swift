@@ -2,6 +2,7 @@ import Dialogues
 import Foundation
 import PreferenceData
 import RewardModels
+import TestSupport
 import Testing
 import Tokenization
 import Transformers
@@ -44,7 +45,7 @@ import Transformers
     let chosen = fixture.requests.indices.filter { ["no", "no</s>"].contains(fixture.requests[$0].response) }
     var batch = TokenBatch()
     let ends = batch.append(sharingPrefixOf: chosen.map { fixture.ids[$0] })
-    for (end, index) in zip(ends, chosen) {
+    for (end, index) in matched(ends, chosen) {
       #expect(model.model.scoredPosition(of: fixture.ids[index]) < batch.segments[end].firstPosition)
     }
     let scores = try await model.scores(chosen.map { fixture.requests[$0] })
@@ -67,7 +68,7 @@ import Transformers
     let model = try fixture.model()
     let plain = try fixture.model(normalizesReward: false)
     #expect(model.normalizesReward && !plain.normalizesReward)
-    for (score, output) in zip(try await model.scores(fixture.requests), try await plain.scores(fixture.requests)) {
+    for (score, output) in matched(try await model.scores(fixture.requests), try await plain.scores(fixture.requests)) {
       #expect(score == (output - 0.375) / 1.75)
     }
   }
@@ -95,7 +96,7 @@ import Transformers
       let fixture = try RewardFixture(name)
       for cut in TextCut.allCases {
         let model = try fixture.model(maxTokens: 30, cut: cut)
-        for (request, full) in zip(fixture.requests, fixture.ids) where full.count > 30 {
+        for (request, full) in matched(fixture.requests, fixture.ids) where full.count > 30 {
           let ids = try model.encoding(of: request).ids
           #expect(model.tokens(in: request) == 30 && ids.count == 30)
           // BERT's first and last token are added after the cut.

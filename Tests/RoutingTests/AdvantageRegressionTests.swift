@@ -3,6 +3,7 @@ import LinearAlgebra
 import PreferenceData
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 @Suite struct AdvantageRegressionTests {
@@ -130,7 +131,7 @@ import Testing
       var (up, down) = (posterior.mode, posterior.mode)
       up[i] += h
       down[i] -= h
-      for (j, difference) in zip(gradient(up), gradient(down)).map({ ($0 - $1) / (2 * h) }).enumerated() {
+      for (j, difference) in matched(gradient(up), gradient(down)).map({ ($0 - $1) / (2 * h) }).enumerated() {
         #expect(abs(-difference - precision[i, j]) < 1e-6 * max(1, abs(precision[i, j])))
       }
     }

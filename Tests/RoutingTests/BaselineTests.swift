@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 /// `policies.json` of `Scripts/fixtures/policies.py`.
@@ -34,7 +35,7 @@ private struct PolicyFixture: Decodable {
     var generator = PhiloxGenerator(seed: 1, stream: "test-linucb")
     for step in fixture.steps {
       let decision = try router.select(context: step.context, using: &generator)
-      for (found, expected) in zip(decision.scores, step.scores) {
+      for (found, expected) in matched(decision.scores, step.scores) {
         #expect(abs(found - expected) <= 1e3 * Double.ulpOfOne)
       }
       try router.observe(arm: step.chosen, context: step.context, reward: step.reward)
@@ -78,7 +79,7 @@ private struct PolicyFixture: Decodable {
   @Test func quantilesEqualTheReference() throws {
     let fixture = try loadFixture("policies", as: PolicyFixture.self).quantile
     var normalizer = RewardNormalizer(.quantile)
-    for (reward, expected) in zip(fixture.rewards, fixture.normalized) {
+    for (reward, expected) in matched(fixture.rewards, fixture.normalized) {
       #expect(abs(normalizer.normalize([reward], arms: [0])[0] - expected) <= 16 * Double.ulpOfOne)
     }
   }
@@ -87,7 +88,7 @@ private struct PolicyFixture: Decodable {
     for one in try loadFixture("policies", as: PolicyFixture.self).batch {
       var normalizer = RewardNormalizer(.batch)
       let found = normalizer.normalize(one.rewards, arms: one.rewards.map { _ in 0 })
-      for (x, y) in zip(found, one.normalized) { #expect(abs(x - y) <= 64 * Double.ulpOfOne * max(1, abs(y))) }
+      for (x, y) in matched(found, one.normalized) { #expect(abs(x - y) <= 64 * Double.ulpOfOne * max(1, abs(y))) }
     }
   }
 

@@ -1,6 +1,7 @@
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 @Suite struct CostAwareRouterTests {
@@ -43,7 +44,7 @@ import Testing
     let batch = contexts(50, &data)
     var (one, other) = (PhiloxGenerator(seed: 4, stream: "draws"), PhiloxGenerator(seed: 4, stream: "draws"))
     let scores = try plain.select(contexts: batch, using: &one).map(\.scores)
-    for (decision, score) in zip(try aware.select(contexts: batch, using: &other), scores) {
+    for (decision, score) in matched(try aware.select(contexts: batch, using: &other), scores) {
       #expect(decision.scores == zip(score, Self.prices).map { $0 - 0.3 * $1 / 20 })
       #expect(decision.arm == decision.armsByScore[0])
     }

@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 /// The router that learns its prior against `Scripts/fixtures/evidence_router.py`.
@@ -48,7 +49,7 @@ import Testing
   private func expectClose(_ ours: [Double], _ theirs: [Double], _ what: String) {
     #expect(ours.count == theirs.count)
     let size = theirs.map(abs).max() ?? 0
-    for (x, y) in zip(ours, theirs) { #expect(abs(x - y) <= Self.relative * size, "\(what): \(x) is not \(y)") }
+    for (x, y) in matched(ours, theirs) { #expect(abs(x - y) <= Self.relative * size, "\(what): \(x) is not \(y)") }
   }
 
   private func context(_ t: Int, _ stream: FixtureStream, _ dimension: Int) -> [Double] {

@@ -140,7 +140,7 @@ import Testing
     let advantages = regression.prediction(context[...]).advantages
     #expect(scores.count == advantages.count)
     // S is inverted and factorised: an error of its condition, here below 1e4, in units of rounding.
-    for (score, advantage) in zip(scores, advantages) { #expect(abs(score - advantage) <= 1e-11) }
+    for (score, advantage) in matched(scores, advantages) { #expect(abs(score - advantage) <= 1e-11) }
     let deviation = router.arms[2].posterior.prediction(context: [1] + context).standardDeviation
     let difference = regression.prediction(context[...]).differenceDeviation
     #expect(abs(deviation * 2.0.squareRoot() - difference) <= 1e-11)

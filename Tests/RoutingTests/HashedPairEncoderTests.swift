@@ -2,6 +2,7 @@ import LinearAlgebra
 import PreferenceData
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 private func pair(_ prompt: String, _ a: String, _ b: String) -> PreferencePair {
@@ -100,7 +101,7 @@ private func randomPairs(_ count: Int) -> [PreferencePair] {
   func contextEqualsTheIndependentComputation(pair: PreferencePair, expected: [Double]) {
     let context = HashedPairEncoder(dimension: 8).encode(pair)
     // About 200 terms below 1 are summed into one coordinate, each rounded by 2^-53.
-    for (found, value) in zip(context, expected) { #expect(abs(found - value) < 200 * 0x1p-53) }
+    for (found, value) in matched(context, expected) { #expect(abs(found - value) < 200 * 0x1p-53) }
   }
 
   @Test(arguments: [1, 7, 256])
@@ -159,7 +160,7 @@ private func randomPairs(_ count: Int) -> [PreferencePair] {
     ]
     let context = HashedPairEncoder(dimension: 8).encode(pair(words, "w1 w1 w1", "w2 w3"))
     // Some 12,500 terms a coordinate of either sign, whose partial sums stay near 1.
-    for (found, value) in zip(context, expected) { #expect(abs(found - value) < 12_500 * 0x1p-53) }
+    for (found, value) in matched(context, expected) { #expect(abs(found - value) < 12_500 * 0x1p-53) }
   }
 
   /// Contexts of disjoint alphabets have an inner product of mean 0 and deviation 1/sqrt(d).

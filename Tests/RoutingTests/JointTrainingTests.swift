@@ -3,6 +3,7 @@ import LinearAlgebra
 import NeuralNetwork
 import Routing
 import Storage
+import TestSupport
 import Testing
 import Tokenization
 import Transformers
@@ -64,7 +65,7 @@ import Transformers
     let expected = try joint.file.tensor("losses").floats()
     #expect(abs(loss - Double(expected[0])) <= 1e-5 * loss)
     var compared = 0
-    for (parameter, gradient) in zip(joint.parameters, joint.gradients) {
+    for (parameter, gradient) in matched(joint.parameters, joint.gradients) {
       let values = try joint.file.tensor("grad." + parameter.name).floats()
       compared += 1
       // A key's bias shifts all scores of a query alike: the gradient is 0 but for roundings.
@@ -73,7 +74,7 @@ import Transformers
         continue
       }
       let size = values.reduce(0) { max($0, Double($1.magnitude)) }
-      let error = zip(gradient, values).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
+      let error = matched(gradient, values).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
       #expect(gradient.count == values.count && error <= 1e-4 * size, "\(parameter.name): \(error) of \(size)")
       // L_reg has no say here.
       #expect((size == 0) == parameter.name.hasPrefix("reg_"), "\(parameter.name)")

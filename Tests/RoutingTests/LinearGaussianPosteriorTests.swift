@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 /// Contexts of norm about one, and rewards.
@@ -23,17 +24,17 @@ func randomObservations(_ count: Int, dimension: Int, seed: UInt64) -> (contexts
   }
 
   private func expectClose(_ a: LinearGaussianPosterior, _ b: LinearGaussianPosterior, relative: Double) {
-    for (x, y) in zip(a.mean, b.mean) { #expect(abs(x - y) <= relative) }
+    for (x, y) in matched(a.mean, b.mean) { #expect(abs(x - y) <= relative) }
     let size = b.precision.maximumMagnitude
-    for (x, y) in zip(a.factor.matrix.elements, b.factor.matrix.elements) { #expect(abs(x - y) <= relative * size) }
+    for (x, y) in matched(a.factor.matrix.elements, b.factor.matrix.elements) { #expect(abs(x - y) <= relative * size) }
     #expect(abs(a.logEvidence - b.logEvidence) <= relative * abs(b.logEvidence))
     #expect(a.observationCount == b.observationCount)
   }
 
   @Test func theFreshPosteriorIsThePrior() {
     let fresh = posterior(5)
-    for (mean, prior) in zip(fresh.mean, fresh.prior.mean) { #expect(abs(mean - prior) <= 4 * Double.ulpOfOne * 5) }
-    for (variance, prior) in zip(fresh.marginalVariances, fresh.prior.variance) {
+    for (mean, prior) in matched(fresh.mean, fresh.prior.mean) { #expect(abs(mean - prior) <= 4 * Double.ulpOfOne * 5) }
+    for (variance, prior) in matched(fresh.marginalVariances, fresh.prior.variance) {
       #expect(abs(variance - prior) <= 8 * Double.ulpOfOne * prior)
     }
     #expect(fresh.logEvidence == 0 && fresh.observationCount == 0)
@@ -131,12 +132,12 @@ func randomObservations(_ count: Int, dimension: Int, seed: UInt64) -> (contexts
     // Data of a quarter of the weight are data of four times the noise variance.
     var noisy = LinearGaussianPosterior(prior: fresh.prior, noiseVariance: 4 * fresh.noiseVariance)
     try noisy.observe(contexts: contexts, rewards: rewards)
-    for (x, y) in zip(discounted.mean, noisy.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
-    for (x, y) in zip(discounted.precision.elements, noisy.precision.elements) {
+    for (x, y) in matched(discounted.mean, noisy.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
+    for (x, y) in matched(discounted.precision.elements, noisy.precision.elements) {
       #expect(abs(x - y) <= 1e4 * Double.ulpOfOne)
     }
     for _ in 0..<200 { try discounted.discount(by: 0.5) }
-    for (x, y) in zip(discounted.mean, fresh.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
+    for (x, y) in matched(discounted.mean, fresh.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
     var kept = before
     try kept.discount(by: 1)
     #expect(kept == before)

@@ -1,6 +1,7 @@
 import Foundation
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 /// One record of `calibration.json`; see `Scripts/fixtures/calibration.py`.
@@ -63,7 +64,7 @@ func plantedJudgements(
     #expect(abs(found.a - a) <= tolerance && abs(found.b - b) <= tolerance, "\(name): \(found.a), \(found.b)")
     let entries = found.posterior.covariance.flatMap(\.self)
     #expect(entries.count == 4 && covariance.count == 4)
-    for (entry, expected) in zip(entries, covariance) {
+    for (entry, expected) in matched(entries, covariance) {
       #expect(abs(entry - expected) <= covarianceTolerance, "\(name): \(entry), not \(expected)")
     }
   }
@@ -128,7 +129,7 @@ func plantedJudgements(
     let share = 2 / Double(count).squareRoot()
     #expect(abs(online.a - batch.a) < share * batch.posterior.varianceA.squareRoot())
     #expect(abs(online.b - batch.b) < share * batch.posterior.varianceB.squareRoot())
-    for (left, right) in zip(online.posterior.covariance.joined(), batch.posterior.covariance.joined()) {
+    for (left, right) in matched(online.posterior.covariance.joined(), batch.posterior.covariance.joined()) {
       #expect(abs(left - right) < share * batch.posterior.varianceB)
     }
   }

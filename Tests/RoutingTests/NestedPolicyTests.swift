@@ -1,6 +1,7 @@
 import PreferenceData
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 @Suite struct NestedPolicyTests {
@@ -15,7 +16,7 @@ import Testing
       let held = (0..<evidence.pairCount).filter { $0 % 5 == fold }
       let test = evidence.selecting(held)
       let fitted = try policy.fit(evidence.selecting((0..<evidence.pairCount).filter { $0 % 5 != fold }))
-      for (pair, arm) in zip(held, try fitted.arms(contexts: test.contexts, domains: test.domains)) {
+      for (pair, arm) in matched(held, try fitted.arms(contexts: test.contexts, domains: test.domains)) {
         arms[pair] = arm
       }
     }

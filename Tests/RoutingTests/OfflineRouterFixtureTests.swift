@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Routing
+import TestSupport
 import Testing
 
 /// `offline_router.json` of `Scripts/fixtures/offline_router.py`.
@@ -85,9 +86,9 @@ func dyadic(stream: UInt64, _ t: Int, _ i: Int) -> Double {
     var tensors = network.parameters.map { ($0.name, gradient[keyPath: $0.path].map { Double($0) }) }
     tensors.append(("features", dFeatures?.elements.map { Double($0) } ?? []))
     #expect(tensors.map(\.0) == each.names)
-    for (tensor, expected) in zip(tensors, each.gradients) {
+    for (tensor, expected) in matched(tensors, each.gradients) {
       #expect(tensor.1.count == expected.count)
-      let distance = zip(tensor.1, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+      let distance = matched(tensor.1, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
       let norm = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
       worst = max(worst, norm == 0 ? distance : distance / norm)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Routing
+import TestSupport
 import Testing
 
 /// Against the exact rational and ball arithmetic of `Scripts/fixtures/posterior.py`.
@@ -15,7 +16,7 @@ import Testing
   private func check(_ posterior: LinearGaussianPosterior, _ record: PosteriorRecord) {
     let relative = tolerance(record)
     let mean = posterior.mean
-    for (index, value) in zip(record.meanIndices, record.meanValues) {
+    for (index, value) in matched(record.meanIndices, record.meanValues) {
       #expect(abs(mean[index] - value) <= relative * record.meanNorm, "mean[\(index)]")
     }
     #expect(abs(dot(mean, mean).squareRoot() - record.meanNorm) <= relative * record.meanNorm)
@@ -27,7 +28,7 @@ import Testing
     let precision = posterior.precision
     let fromFactor = posterior.factor.matrix
     let size = precision.maximumMagnitude
-    for (index, value) in zip(record.precisionIndices, record.precisionValues) {
+    for (index, value) in matched(record.precisionIndices, record.precisionValues) {
       #expect(abs(precision[index[0], index[1]] - value) <= summation * size, "P\(index)")
       #expect(abs(fromFactor[index[0], index[1]] - value) <= summation * size, "R'R\(index)")
     }

@@ -1,6 +1,7 @@
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 /// The probabilities that routers state, against how often they choose.
@@ -50,7 +51,7 @@ import Testing
       }
     }
     // Five binomial deviations; exactly 0 and 1 where the router is sure.
-    for (count, probability) in zip(counts.elements, stated.elements) {
+    for (count, probability) in matched(counts.elements, stated.elements) {
       let deviation = (probability * (1 - probability) / Double(draws)).squareRoot()
       #expect(abs(count / Double(draws) - probability) <= 5 * deviation + 1e-9, "\(name)")
     }

@@ -1,6 +1,7 @@
 import LinearAlgebra
 import Randomness
 import Routing
+import TestSupport
 import Testing
 
 @Suite struct ThompsonSamplingRouterTests {
@@ -31,7 +32,7 @@ import Testing
     for (t, decision) in batch.enumerated() {
       let single = try router.select(context: Array(contexts.row(t)), using: &other)
       #expect(single.arm == decision.arm)
-      for (x, y) in zip(single.scores, decision.scores) { #expect(abs(x - y) <= 1e3 * Double.ulpOfOne) }
+      for (x, y) in matched(single.scores, decision.scores) { #expect(abs(x - y) <= 1e3 * Double.ulpOfOne) }
     }
     #expect(one == other)
   }
@@ -45,9 +46,9 @@ import Testing
     }
     try many.observe(observations)
     for observation in observations { try each.observe([observation]) }
-    for (a, b) in zip(many.arms, each.arms) {
+    for (a, b) in matched(many.arms, each.arms) {
       #expect(a.posterior.observationCount == b.posterior.observationCount)
-      for (x, y) in zip(a.posterior.mean, b.posterior.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
+      for (x, y) in matched(a.posterior.mean, b.posterior.mean) { #expect(abs(x - y) <= 1e4 * Double.ulpOfOne) }
     }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct MappedTensorTests {
@@ -49,7 +50,7 @@ import Testing
       ]
       let tensor = Safetensors.Tensor(f16: values)
       let found = patterns(tensor)
-      for (value, pattern) in zip(values, found) { #expect(pattern == Float16(value).bitPattern, "\(value)") }
+      for (value, pattern) in matched(values, found) { #expect(pattern == Float16(value).bitPattern, "\(value)") }
     }
   #endif
 

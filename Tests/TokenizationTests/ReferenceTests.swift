@@ -1,6 +1,7 @@
 import Foundation
 import PreferenceData
 import Storage
+import TestSupport
 import Testing
 import Tokenization
 
@@ -18,7 +19,7 @@ import Tokenization
     let expected = try Fixture.record("\(name).expected.json")
     #expect(try expected.value("size") == .integer(tokenizer.vocabularySize))
     var differences: [String] = []
-    for (text, ids) in zip(texts, try expected.array("ids").map(Fixture.ids)) {
+    for (text, ids) in matched(texts, try expected.array("ids").map(Fixture.ids)) {
       let found = tokenizer.encode(text, addSpecialTokens: false).ids
       if found != ids { differences.append("\(text.debugDescription): \(found), not \(ids)") }
       if tokenizer.encode(utf8: Array(text.utf8), addSpecialTokens: false).ids != ids { differences.append(text) }
@@ -41,7 +42,7 @@ import Tokenization
       }
     }
     let ids = try expected.array("ids").map(Fixture.ids)
-    for (index, (text, decoded)) in zip(try Fixture.texts(), try expected.array("decoded")).enumerated() {
+    for (index, (text, decoded)) in matched(try Fixture.texts(), try expected.array("decoded")).enumerated() {
       try compare(ids[index], decoded == .null ? text : Fixture.string(decoded), skip: false)
     }
     for row in try expected.array("mixed").map(Fixture.list) {
@@ -79,7 +80,7 @@ import Tokenization
     let tokenizer = try RealTokenizer.smolLM2()
     let expected = try Fixture.record("smollm2.json")
     var differences: [String] = []
-    for (text, digest) in zip(try Fixture.texts(), try expected.array("texts").map(Fixture.string))
+    for (text, digest) in matched(try Fixture.texts(), try expected.array("texts").map(Fixture.string))
     where Fixture.digest(tokenizer.encode(text).ids) != digest { differences.append(text.debugDescription) }
     var rows: [String: [JSONValue]] = [:]
     for row in try expected.array("judgebench").map(Fixture.list) { rows[try Fixture.string(row[0])] = row }

@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -59,7 +60,7 @@ import Transformers
     guard found.count == expected.count else { return .infinity }
     let size = expected.reduce(0) { max($0, Double($1.magnitude)) }
     var worst = 0.0
-    for (a, b) in zip(found, expected) {
+    for (a, b) in matched(found, expected) {
       let error = abs(Double(a) - Double(b))
       if !(error <= worst) { worst = error }
     }
@@ -78,7 +79,7 @@ import Transformers
     let expectedLoss = Double(try file.tensor("loss").floats()[0])
     #expect(abs(loss - expectedLoss) <= 1e-5 * abs(expectedLoss))
     var compared = 0
-    for (parameter, gradient) in zip(model.parameters, gradients) where !gradient.isEmpty {
+    for (parameter, gradient) in matched(model.parameters, gradients) where !gradient.isEmpty {
       let expected = try file.tensor("grad." + parameter.name).floats()
       // A key's bias shifts all scores of a query alike: the gradient is 0 but for roundings.
       if parameter.name.hasSuffix("self.key.bias") {

@@ -1,6 +1,7 @@
 import Foundation
 import NeuralNetwork
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -37,12 +38,12 @@ import Transformers
     var merged = original
     try adapter.merge(into: &merged, folder: name)
     #expect(merged.map(\.name) == original.map(\.name))
-    for (parameter, before) in zip(merged, original) {
+    for (parameter, before) in matched(merged, original) {
       guard let tensor = expected[parameter.name] else {
         #expect(parameter == before, "\(parameter.name) is not adapted")
         continue
       }
-      for (value, other) in zip(parameter.values, try tensor.floats()) {
+      for (value, other) in matched(parameter.values, try tensor.floats()) {
         #expect(abs(value - other) <= 1e-6, "\(parameter.name)")
       }
       #expect(parameter.values != before.values)

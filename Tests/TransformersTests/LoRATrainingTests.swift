@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -38,7 +39,7 @@ import Transformers
     let loss = Double(try file.tensor("loss").floats()[0])
     #expect(abs(found.loss - loss) <= 1e-5 * abs(loss))
     var compared = 0
-    for (parameter, gradient) in zip(model.parameters, found.gradients) where !gradient.isEmpty {
+    for (parameter, gradient) in matched(model.parameters, found.gradients) where !gradient.isEmpty {
       let error = Parity.difference(gradient, try file.tensor("grad." + parameter.name).floats())
       #expect(error <= 1e-4, "\(parameter.name): \(error)")
       compared += 1
@@ -122,7 +123,7 @@ import Transformers
     let expected = try Parity.gradients(plain, batch, scratch: &scratch)
     let found = try Parity.gradients(model, batch, scratch: &scratch)
     #expect(found.loss == expected.loss)
-    for (parameter, gradient) in zip(model.parameters, found.gradients).dropFirst(count) {
+    for (parameter, gradient) in matched(model.parameters, found.gradients).dropFirst(count) {
       #expect(gradient.contains { $0 != 0 } == parameter.name.hasSuffix("lora_B.weight"), "\(parameter.name)")
     }
     #expect(

@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -41,7 +42,7 @@ import Transformers
     for (i, sentence) in sentences.enumerated() {
       let expected = try sentence.array("vector").compactMap(\.double)
       #expect(expected.count == 384 && vectors.columns == 384)
-      let worst = zip(vectors.row(i), expected).map { abs(Double($0) - $1) }.max() ?? .infinity
+      let worst = matched(vectors.row(i), expected).map { abs(Double($0) - $1) }.max() ?? .infinity
       #expect(worst <= 1e-5, "sentence \(i) is off by \(worst)")
     }
     #expect(CheckpointSummary(folder: folder).loads)

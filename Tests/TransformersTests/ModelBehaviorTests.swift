@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import Randomness
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -69,7 +70,7 @@ import Transformers
     let exact = try reference.model.hiddenStates(batch, scratch: &scratch)
     let rounded = try narrow.hiddenStates(batch, scratch: &scratch)
     var (error, size) = (0.0, 0.0)
-    for (a, b) in zip(rounded.elements, exact.elements) {
+    for (a, b) in matched(rounded.elements, exact.elements) {
       error += (Double(a) - Double(b)) * (Double(a) - Double(b))
       size += Double(b) * Double(b)
     }
@@ -114,7 +115,9 @@ import Transformers
       for (row, token) in [63, 0, 17, 63].enumerated() {
         let values = table[token * hidden..<(token + 1) * hidden].map(Double.init)
         let scale = 1 / (values.reduce(0) { $0 + $1 * $1 } / Double(hidden) + 1e-5).squareRoot()
-        for (found, value) in zip(results[0].row(row), values) { #expect(abs(Double(found) - value * scale) <= 1e-6) }
+        for (found, value) in matched(results[0].row(row), values) {
+          #expect(abs(Double(found) - value * scale) <= 1e-6)
+        }
       }
       let memory = EmbeddingTable(Matrix(rows: 64, columns: hidden, elements: table))
       #expect(memory.rows == 64 && memory.columns == hidden)

@@ -1,5 +1,6 @@
 import Foundation
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -32,7 +33,7 @@ import Transformers
       let expected = try answers.tensor(name).floats()
       #expect(values.count == expected.count, "\(name)")
       let size = expected.map { Double($0.magnitude) }.max() ?? 0
-      let error = zip(values, expected).map { Double(($0 - $1).magnitude) }.max() ?? 0
+      let error = matched(values, expected).map { Double(($0 - $1).magnitude) }.max() ?? 0
       return size == 0 ? error : error / size
     }
   }

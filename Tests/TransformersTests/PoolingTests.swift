@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Randomness
+import TestSupport
 import Testing
 import Transformers
 
@@ -49,7 +50,7 @@ import Transformers
           let norm = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
           expected = expected.map { $0 / norm }
         }
-        let worst = zip(pooled.row(row), expected).map { abs(Double($0) - $1) }.max() ?? .infinity
+        let worst = matched(pooled.row(row), expected).map { abs(Double($0) - $1) }.max() ?? .infinity
         #expect(worst <= 1e-6 * (expected.map(abs).max() ?? 0) + 1e-7)
       }
     }
@@ -121,7 +122,7 @@ import Transformers
     }
     var expected = model.zeroGradients
     model.backward(states.all, pass, into: &expected)
-    for (a, b) in zip(found, expected) where b.contains(where: { abs($0) > 1e-5 }) {
+    for (a, b) in matched(found, expected) where b.contains(where: { abs($0) > 1e-5 }) {
       #expect(GradientParityTests.difference(a, b) <= 1e-5)
     }
     #expect(found.joined().contains { $0 != 0 })

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Transformers
 
@@ -33,7 +34,7 @@ import Transformers
     let ends = batch.append(sharingPrefixOf: texts)
     #expect(ends.map { text(batch, $0) } == texts)
     #expect(batch.tokens.count == 2 + texts.reduce(0) { $0 + $1.count } - max(texts.count - 1, 0) * shared)
-    for (end, text) in zip(ends, texts) {
+    for (end, text) in matched(ends, texts) {
       let segment = batch.segments[end]
       #expect(segment.length == text.count && segment.firstPosition == shared)
       #expect(segment.prefix == (shared > 0 ? 1 : nil))

@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -33,7 +34,7 @@ import Transformers
     let one = try Parity.gradients(model, batch, workers: 1, scratch: &scratch)
     for workers in 2...4 {
       let more = try Parity.gradients(model, batch, workers: workers, scratch: &scratch)
-      for (place, (a, b)) in zip(more.gradients, one.gradients).enumerated()
+      for (place, (a, b)) in matched(more.gradients, one.gradients).enumerated()
       where !model.parameters[place].name.hasSuffix("key.bias") {
         #expect(Parity.difference(a, b) <= 1e-5, "\(model.parameters[place].name)")
       }
@@ -83,7 +84,7 @@ import Transformers
     }
     var expected = model.zeroGradients
     model.backward(spread.all, all, into: &expected)
-    for (place, (a, b)) in zip(found, expected).enumerated()
+    for (place, (a, b)) in matched(found, expected).enumerated()
     where !model.parameters[place].name.hasSuffix("key.bias") {
       #expect(Parity.difference(a, b) <= 1e-5, "\(model.parameters[place].name)")
     }
@@ -108,7 +109,7 @@ import Transformers
       model, separate, rows: wanted.map { separate.row(of: $0.text, position: $0.position) }, scratch: &scratch)
     #expect(shared.tokens.count < separate.tokens.count)
     #expect(abs(a.loss - b.loss) <= 1e-6 * abs(b.loss))
-    for (place, (found, expected)) in zip(a.gradients, b.gradients).enumerated() where !expected.isEmpty {
+    for (place, (found, expected)) in matched(a.gradients, b.gradients).enumerated() where !expected.isEmpty {
       #expect(Parity.difference(found, expected) <= 2e-5, "\(model.parameters[place].name)")
     }
   }
@@ -123,7 +124,7 @@ import Transformers
     var twice = once
     model.backward(gradient.all, pass, into: &twice)
     // The embedding adds row after row, which rounds in another order.
-    for (a, b) in zip(twice, once) { #expect(Parity.difference(a, b.map { 2 * $0 }) <= 1e-5) }
+    for (a, b) in matched(twice, once) { #expect(Parity.difference(a, b.map { 2 * $0 }) <= 1e-5) }
   }
 
   /// A small step against the gradient lowers the loss by its length times the gradient's norm.

@@ -2,6 +2,7 @@ import Foundation
 import LinearAlgebra
 import NeuralNetwork
 import Storage
+import TestSupport
 import Testing
 import Transformers
 
@@ -77,7 +78,7 @@ import Transformers
     let found = parts.gradients + parts.headGradient.arrays.map(\.values)
     let expected = whole.gradients + whole.headGradient.arrays.map(\.values)
     #expect(found.count == names.count && expected.count == names.count)
-    for (name, (a, b)) in zip(names, zip(found, expected)) where !name.hasSuffix("key.bias") {
+    for (name, (a, b)) in matched(names, matched(found, expected)) where !name.hasSuffix("key.bias") {
       #expect(Parity.difference(a, b) <= 1e-5, "\(name)")
     }
     let (one, other) = (try whole.step(), try parts.step())
