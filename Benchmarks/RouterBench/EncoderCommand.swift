@@ -171,6 +171,6 @@ struct EncoderSpeed: ParsableCommand {
 }
 
 extension Duration {
-  /// In seconds.
+  /// The duration in seconds.
   var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -4,7 +4,7 @@ import RouterKit
 /// coin.
 struct TrainingWork {
   let batch: TokenBatch
-  /// Of each pair first A's text, then B's.
+  /// The segment where each text ends, of each pair first A's, then B's.
   let segments: [Int]
   /// Tokens of all texts; the batch has each pair's prompt once.
   let textTokens: Int

@@ -40,7 +40,7 @@ public struct Proposal: Sendable {
 /// The caller decides when rewards arrive and how pairs are batched: replay, scaling, alignment and serving differ in that alone.
 public struct OnlineLoop: Sendable {
   public let annotator: PreferenceAnnotator
-  /// Nil where no context is needed, or where the caller has the contexts.
+  /// The encoder of contexts; nil where no context is needed, or where the caller has the contexts.
   public let encoder: ContextEncoder?
   /// The router as it has become; nil where an ensemble labels.
   public private(set) var router: (any Router)?

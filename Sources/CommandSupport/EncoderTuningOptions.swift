@@ -43,7 +43,7 @@ public struct EncoderTuningOptions: ParsableArguments {
     }
   }
 
-  /// Of the encoder; nil where it is frozen.
+  /// The encoder's learning rate; nil where it is frozen.
   public var learningRate: Double? {
     switch tune {
     case .frozen: nil

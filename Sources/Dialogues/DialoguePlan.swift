@@ -13,7 +13,7 @@ public struct DialoguePlan: Sendable {
   public private(set) var batches: [TextBatch] = []
   /// Texts and tokens, before anything is computed.
   public private(set) var report: ReadingReport
-  /// For each dialogue its distinct text, or why it has none: `DialogueError`.
+  /// The distinct text of each dialogue, or why it has none: `DialogueError`.
   public private(set) var textOfDialogue: [Result<Int, any Error>] = []
   /// The tokens of each distinct text.
   public private(set) var ids: [[Int32]] = []

@@ -74,7 +74,7 @@ public struct DialogueReader: Sendable {
       return text
     }
     while text.unicodeScalars.last == "\n" { text.unicodeScalars.removeLast() }
-    // As OpenRLHF does it, with a space between.
+    // OpenRLHF puts a space between, and its models were trained so.
     return text.utf8.reversed().starts(with: end.utf8.reversed()) ? text : text + " " + end
   }
 

@@ -5,7 +5,7 @@ public struct ParameterGroup: Sendable, Equatable {
   public let name: String
   /// Before the schedule's factor.
   public let learningRate: Double
-  /// Of those parameters of the group that decay.
+  /// The rate of decay of those parameters of the group that decay.
   public let weightDecay: Double
 
   public init(name: String, learningRate: Double, weightDecay: Double) {
@@ -46,7 +46,7 @@ public struct AdamW: Sendable, Equatable {
   /// Steps that were taken.
   public private(set) var stepCount = 0
   private let slots: [Slot]
-  /// Of a parameter that is not trained, empty; `second` likewise.
+  /// The first moments of each parameter, empty for one that is not trained; `second` likewise.
   private var first: [[Float]]
   private var second: [[Float]]
 

@@ -10,7 +10,7 @@ public struct LayerScratch: Sendable {
   public let inner: RowBuffer
   /// Inputs rounded to bfloat16; nil where everything is float32.
   public let rounded: RowBuffer?
-  /// For attention over the longest sequence.
+  /// The room for attention over the longest sequence.
   public let attention: RowBuffer
 
   public init(rows: Int, hiddenSize: Int, innerSize: Int, roundedCount: Int, attentionCount: Int) {

@@ -7,7 +7,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
   public enum Shape: String, Sendable, Codable, CaseIterable {
     /// 1 after the warm-up.
     case constant
-    /// From 1 down to 0 at the last step.
+    /// The factor falls from 1 to 0 at the last step.
     case linear
     /// (1 + cos(pi progress)) / 2.
     case cosine

@@ -12,7 +12,7 @@ public struct LinearGradient: Sendable {
     bias = linear.bias == nil ? nil : RowBuffer(rows: 1, columns: linear.outputs)
   }
 
-  /// Of a map without biases.
+  /// The gradient of a map without biases, all zeros.
   public init(outputs: Int, inputs: Int) {
     weight = RowBuffer(rows: outputs, columns: inputs)
     bias = nil

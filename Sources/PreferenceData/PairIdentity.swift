@@ -4,9 +4,9 @@ import Storage
 /// million pairs two are taken for one with a probability of 3e-8.
 public struct PairIdentity: Hashable, Sendable {
   public let prompt: UInt64
-  /// Of the prompt and both responses, in whichever order; not of the label.
+  /// The hash of the prompt and both responses, in whichever order; not of the label.
   public let pair: UInt64
-  /// Of the group's name; nil for a pair without one.
+  /// The hash of the group's name; nil for a pair without one.
   public let group: UInt64?
 
   public init(_ pair: PreferencePair) {

@@ -2,7 +2,7 @@ import Foundation
 
 /// The address that is posted to.
 struct ServerURL: Sendable {
-  /// With path and query.
+  /// The whole URL, with path and query.
   let text: String
   let host: String
   let endpoint: RemoteEndpoint

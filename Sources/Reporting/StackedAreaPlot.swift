@@ -21,7 +21,7 @@ public struct StackedAreaPlot: Plot {
   /// What the axis counts and, in brackets, its unit.
   public let xLabel: String
   public let yLabel: String
-  /// In ascending order.
+  /// The horizontal positions, in ascending order.
   public let x: [Double]
   public let areas: [Area]
 

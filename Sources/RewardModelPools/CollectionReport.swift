@@ -23,7 +23,7 @@ public struct CollectionReport: Sendable {
     public let message: String
   }
 
-  /// In arm order.
+  /// The reward models, in arm order.
   public let models: [Model]
   /// Pairs of the dataset.
   public let pairs: Int

@@ -45,7 +45,7 @@ public struct PoolEntry: Hashable, Sendable {
     public let concurrency: Int?
     public let requestsPerSecond: Double?
     public let tokensPerMinute: Int?
-    /// Of one request.
+    /// The longest time that one request may take.
     public let timeoutSeconds: Double?
     /// Further tries after the first one fails.
     public let retries: Int?
@@ -60,7 +60,7 @@ public struct PoolEntry: Hashable, Sendable {
   public let name: String
   public let kind: Kind
   public let source: Source
-  /// In any currency; 0 where the file gives none.
+  /// The price in any currency; 0 where the file gives none.
   public let pricePerThousandTokens: Double
   /// Number of parameters.
   public let parameters: Double?

@@ -40,7 +40,7 @@ import Yams
 /// `./messages`. Relative paths start at the pool file's folder. Texts that YAML would read as something else (`12`,
 /// `yes`) are quoted.
 public struct PoolFile: Hashable, Sendable {
-  /// At least one, no name twice, in the order of the file.
+  /// The reward models: at least one, no name twice, in the order of the file.
   public let entries: [PoolEntry]
 
   /// Reads a pool file, strictly: an unknown key is an error, and so is a folder or a variable that is not there.

@@ -22,7 +22,7 @@ public protocol RewardModel: Sendable {
 
   /// How many tokens the model reads to score `request`.
   ///
-  /// By default the estimate of `ScoringRequest.estimatedTokens`; a model that has a tokenizer counts.
+  /// The default is the estimate of `ScoringRequest.estimatedTokens`; a model that has a tokenizer counts.
   func tokens(in request: ScoringRequest) -> Int
 
   /// What seems wrong with how the model would read these requests although it can, a line each; by default nothing. Nothing

@@ -17,7 +17,7 @@ public enum JSONText {
     try encoder(keys, indented: true).encode(value)
   }
 
-  /// On one line, for events; without a line feed at the end.
+  /// The text on one line, for events; without a line feed at the end.
   ///
   /// - Throws: `EncodingError`, e.g. for a number that is not finite.
   public static func line(_ value: some Encodable, keys: Keys = .asDeclared) throws -> Data {

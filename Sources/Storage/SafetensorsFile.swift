@@ -6,7 +6,7 @@ import Foundation
 /// safetensors, README "Format".
 public struct SafetensorsFile: Sendable {
   public let file: MappedFile
-  /// In the order of their bytes, which is the quickest to read them in.
+  /// The names in the order of their tensors' bytes, which is the quickest to read them in.
   public let tensorNames: [String]
   public let metadata: [String: String]
   private let tensors: [String: MappedTensor]

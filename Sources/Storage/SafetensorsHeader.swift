@@ -9,7 +9,7 @@ struct SafetensorsHeader {
     let range: Range<Int>
   }
 
-  /// In the order of their bytes.
+  /// The tensors, in the order of their bytes.
   let entries: [Entry]
   let metadata: [String: String]
 
@@ -126,7 +126,7 @@ private struct Claim {
     end = offsets[1]
   }
 
-  /// By offset, so that each tensor begins where the one before ends; empty ones at one place by name.
+  /// The order by offset, so that each tensor begins where the one before ends; empty ones at one place by name.
   static func precedes(_ left: Claim, _ right: Claim) -> Bool {
     if left.begin != right.begin { return left.begin < right.begin }
     if left.end != right.end { return left.end < right.end }

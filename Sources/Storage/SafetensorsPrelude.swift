@@ -1,7 +1,7 @@
 /// What a written file holds before the tensors' bytes, and the order of these: the one place that decides the layout, so
 /// that each way to write the same content gives the same bytes.
 struct SafetensorsPrelude {
-  /// In the order of their bytes: by descending element size, then by name.
+  /// The tensors in the order of their bytes: by descending element size, then by name.
   let ordered: [Safetensors.TensorDescription]
   /// The header's length and the header, padded with spaces to a multiple of 8.
   let bytes: [UInt8]

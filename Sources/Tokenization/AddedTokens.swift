@@ -20,7 +20,7 @@ struct AddedTokens: Sendable {
     fileprivate(set) var form: [UInt8]
   }
 
-  /// In the order of their ids.
+  /// The added tokens, in the order of their ids.
   private(set) var tokens: [Token] = []
   /// Finds the tokens that match in the text as it stands.
   private(set) var plain = TokenTrie()

@@ -2,7 +2,7 @@
 public struct Encoding: Sendable, Hashable {
   /// The ids of the tokens, special tokens included.
   public var ids: [Int32]
-  /// For each token, the text to which it belongs, as BERT wants it: 0 or 1.
+  /// The text to which each token belongs, as BERT wants it: 0 or 1.
   public var typeIDs: [Int32]
   /// Tokens of the text that truncation left out.
   public var truncatedCount: Int
@@ -20,9 +20,9 @@ public enum Truncation: Sendable, Hashable {
   /// What the file's `truncation` says, which may be nothing.
   case asInFile
   case none
-  /// At most so many tokens, the first ones of the text.
+  /// Keeps at most so many tokens, the first ones of the text.
   case keepingFirst(Int)
-  /// At most so many tokens, the last ones of the text.
+  /// Keeps at most so many tokens, the last ones of the text.
   case keepingLast(Int)
 
   /// Reads the `truncation` of a file. Its `stride` is of no effect: what overflows is not kept.

@@ -37,7 +37,7 @@ package struct ScalarClasses: Sendable {
 
   /// The classes of the scalars below 128.
   let ascii: [Mask]
-  /// For each 256 scalars, where their page begins.
+  /// Where the page of each 256 scalars begins.
   private let pageStarts: [Int32]
   private let pages: [Mask]
 

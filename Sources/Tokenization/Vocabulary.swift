@@ -11,7 +11,7 @@ struct Vocabulary: Sendable {
   }
 
   private var bytes: [UInt8] = []
-  /// In the order of their ids.
+  /// The tokens, in the order of their ids.
   private var tokens: [Token] = []
   /// Positions in `tokens`, -1 where free; a power of two of them, at most half in use.
   private var slots: [Int32] = []

@@ -33,7 +33,7 @@ struct CheckpointLayout: Sendable {
     let inputs: Int
   }
 
-  /// In the order in which they are read.
+  /// The tensors that are needed, in the order in which they are read.
   private(set) var needs: [Need] = []
   private(set) var packings: [Packing] = []
   /// What stands before a layer's own key, e.g. `model.` where a head stands beside the model.
@@ -157,6 +157,6 @@ struct CheckpointLayout: Sendable {
     add(prefix + key + (isOld ? ".beta" : ".bias"), [count], part)
   }
 
-  /// As many labels as the head has rows; config.json need not say how many.
+  /// The number of labels, as many as the head has rows; config.json need not say how many.
   private static func labels(_ name: String, _ found: [String: [Int]]) -> Int { max(found[name]?.first ?? 1, 1) }
 }

@@ -45,7 +45,7 @@ public struct CheckpointSummary: Sendable {
 
   /// Numbers in tensors that the layers read.
   public struct ParameterCounts: Sendable, Equatable {
-    /// Of tokens; for BERT also of positions and types, with their norm.
+    /// The parameters of token embeddings; for BERT also those of positions and types, with their norm.
     public let embedding: Int
     public let layers: Int
     /// The final norm and the heads.
@@ -67,7 +67,7 @@ public struct CheckpointSummary: Sendable {
   /// What is odd but does not keep the model from loading.
   public let warnings: [String]
   public let unread: [UnreadTensor]
-  /// Nil where `configuration` is.
+  /// The numbers of parameters; nil where `configuration` is.
   public let parameters: ParameterCounts?
   /// The largest id of `tokenizer.json` + 1; nil without that file, or where it cannot be read.
   public let tokenizerSize: Int?

@@ -1,6 +1,6 @@
 /// The parameters of one layer by their place among all of them, in the order in which `TrainableBlock` has the gradients.
 struct LayerKeys: Sendable {
-  /// For each of the four maps, the weights whose outputs lie side by side, and their biases.
+  /// The weights of each of the four maps, whose outputs lie side by side, and their biases.
   let weights: [[Int]]
   let biases: [[Int]]
   let norms: [Int]

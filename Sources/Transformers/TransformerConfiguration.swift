@@ -24,7 +24,7 @@ public struct TransformerConfiguration: Sendable, Equatable {
     public var prefix: String
     /// `normalize_reward`: whether a score is (output - mean) / std.
     public var normalizeReward: Bool
-    /// Of the outputs on the data of training's evaluation.
+    /// The mean and standard deviation of the outputs on the data of training's evaluation.
     public var mean: Double
     public var std: Double
 
@@ -40,7 +40,7 @@ public struct TransformerConfiguration: Sendable, Equatable {
   /// The class of Transformers, e.g. `LlamaForCausalLM`.
   public var architecture: String
   public var head: Head
-  /// Nil unless the checkpoint is one of OpenRLHF's reward models.
+  /// The head that scores; nil unless the checkpoint is one of OpenRLHF's reward models.
   public var valueHead: ValueHead?
   public var vocabSize: Int
   public var hiddenSize: Int

@@ -6,7 +6,7 @@ protocol WeightReader {
   /// What errors call the model.
   var folder: String { get }
   var precision: Precision { get }
-  /// For the heads, whose keys have no prefix.
+  /// The reader for the heads, whose keys have no prefix.
   var unprefixed: Self { get }
 
   /// Whether the layers read a tensor of this key.

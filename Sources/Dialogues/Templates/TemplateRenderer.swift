@@ -225,7 +225,7 @@ struct TemplateRenderer {
   }
 
   private func contains(_ whole: String, _ part: String) -> Bool {
-    // By bytes, as the tokenizer sees them: texts that are only canonically equivalent do not contain each other.
+    // Bytes are compared, as the tokenizer sees them: texts that are only canonically equivalent do not contain each other.
     part.utf8.isEmpty || Array(whole.utf8).firstRange(of: Array(part.utf8)) != nil
   }
 }

@@ -3,7 +3,7 @@ internal import CKernels
 // Gradients of the row operations. The gradient by a result enters, that by the input is set; those by weights, which
 // are one row that all rows of the input share, grow.
 
-/// Of `rmsNorm`: dx = skip + s (w dy - x s^2 mean(x w dy)) with s = 1 / sqrt(mean(x^2) + epsilon); dw += sum dy x s.
+/// The gradients of `rmsNorm`: dx = skip + s (w dy - x s^2 mean(x w dy)) with s = 1 / sqrt(mean(x^2) + epsilon); dw += sum dy x s.
 ///
 /// - Parameters:
 ///   - skip: the gradient that reaches x by another way, or nil. `inputGradient` may be `skip` or `gradient`.
@@ -24,7 +24,7 @@ public func rmsNormGradient(
     skip?.stride ?? 0, inputGradient.pointer, inputGradient.stride, weightGradient.pointer)
 }
 
-/// Of `layerNorm`: with n = (x - mean) s and s = 1 / sqrt(variance + epsilon), dx = s (w dy - mean(w dy) - n mean(w dy n));
+/// The gradients of `layerNorm`: with n = (x - mean) s and s = 1 / sqrt(variance + epsilon), dx = s (w dy - mean(w dy) - n mean(w dy n));
 /// dw += sum dy n, db += sum dy.
 ///
 /// - Parameter weightGradient: 1 x columns, as `biasGradient`. `inputGradient` may be `gradient`.
@@ -43,7 +43,7 @@ public func layerNormGradient(
     inputGradient.stride, weightGradient.pointer, biasGradient.pointer)
 }
 
-/// Of `activate`: dx = dy f'(x); `inputGradient` may be `gradient` or `x`.
+/// The gradient of `activate`: dx = dy f'(x); `inputGradient` may be `gradient` or `x`.
 public func activateGradient(_ activation: Activation, _ x: RowBlock, gradient: RowBlock, into inputGradient: RowBlock)
 {
   requireSameShape("activateGradient", x, gradient)
@@ -53,7 +53,7 @@ public func activateGradient(_ activation: Activation, _ x: RowBlock, gradient: 
     inputGradient.pointer, inputGradient.stride, nil)
 }
 
-/// Of `activateGated`, whose x is gate and up side by side: d gate = dy up f'(gate), d up = dy f(gate).
+/// The gradient of `activateGated`, whose x is gate and up side by side: d gate = dy up f'(gate), d up = dy f(gate).
 ///
 /// - Parameter inputGradient: of the shape of x, which it may be.
 public func activateGatedGradient(

@@ -125,7 +125,7 @@ public struct TransformerRewardModel: RewardModel {
     return RewardModelError.noTokens(model: name, pairID: request.pairID, side: request.side)
   }
 
-  /// For each text of a batch, the row of the token that is scored. It may lie in a shared beginning, where the rest of
+  /// The row of the token that is scored, for each text of a batch. It may lie in a shared beginning, where the rest of
   /// a text is padding.
   private func scoredRows(of batch: TextBatch, _ plan: DialoguePlan) -> [Int] {
     zip(batch.texts, batch.ends).map { text, end in

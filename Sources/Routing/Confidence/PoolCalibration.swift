@@ -49,28 +49,28 @@ public struct PoolCalibration: Sendable, Equatable {
   /// What the last online margins say against the scales of the fits, a warning a model at most.
   public var scaleWarnings: [ScaleWarning] { arms.compactMap(\.scaleWarning) }
 
-  /// As `MarginCalibration.probability(margin:pair:)`, of a model.
+  /// The probability that the model is right, as `MarginCalibration.probability(margin:pair:)` gives it.
   ///
   /// - Throws: `RoutingError.unknownArm`, `RoutingError.calibration`.
   public func probability(rewardModel: String, margin: Double, pair: String? = nil) throws(RoutingError) -> Double {
     try arms[index(rewardModel)].probability(margin: margin, pair: pair)
   }
 
-  /// As `MarginCalibration.logOdds(margin:pair:)`, of a model.
+  /// The log-odds of the model's judgement, as `MarginCalibration.logOdds(margin:pair:)` gives them.
   ///
   /// - Throws: `RoutingError.unknownArm`, `RoutingError.calibration`.
   public func logOdds(rewardModel: String, margin: Double, pair: String? = nil) throws(RoutingError) -> Double {
     try arms[index(rewardModel)].logOdds(margin: margin, pair: pair)
   }
 
-  /// As `MarginCalibration.observe(margin:pair:)`, of a model.
+  /// Shows the model's calibration a margin, as `MarginCalibration.observe(margin:pair:)` does.
   ///
   /// - Throws: `RoutingError.unknownArm`, `RoutingError.calibration`.
   public mutating func observe(rewardModel: String, margin: Double, pair: String? = nil) throws(RoutingError) {
     try arms[index(rewardModel)].observe(margin: margin, pair: pair)
   }
 
-  /// As `MarginCalibration.observe(margin:isRight:pair:)`, of a model.
+  /// Shows the model's calibration a judgement, as `MarginCalibration.observe(margin:isRight:pair:)` does.
   ///
   /// - Throws: `RoutingError.unknownArm`, `RoutingError.calibration`.
   public mutating func observe(

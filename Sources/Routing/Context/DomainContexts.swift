@@ -7,7 +7,7 @@ import PreferenceData
 /// A linear model of such contexts has what an arm is worth on average as its first weight and what it is worth more in a domain as
 /// another; in a domain that was not foreseen it falls back on the average. Rows have norm 1 or sqrt 2, unlike an encoder's.
 public struct DomainContexts: Sendable, Equatable {
-  /// In the order of the coordinates behind the intercept.
+  /// The domains, in the order of the coordinates behind the intercept.
   public let domains: [String]
 
   /// The length of a context.

@@ -31,7 +31,7 @@ public struct AdvantageRegression: Sendable {
   public let means: [[Double]]
   /// S, the posterior covariance of each arm's coefficients.
   public let covariance: Matrix<Double>
-  /// In nats.
+  /// The logarithm of the evidence, in nats.
   public let logEvidence: Double
 
   /// Below this share of the largest possible advantage variance, 1, a variance counts as nothing.

@@ -45,12 +45,12 @@ public struct TunedEncoder: Sendable {
   public var maxTokens = 1024
   public var cut = TextCut.end
   public var format = TextFormat.Kind.router
-  /// Of LoRA's scale alpha / rank; nil for twice the rank.
+  /// The alpha of LoRA's scale alpha / rank; nil for twice the rank.
   public var loraAlpha: Double?
   /// See `EncoderInTraining`.
   public var tokensAtATime = DialoguePlan.tokensAtATime
   public var isCheckpointing = false
-  /// Of fresh adapters.
+  /// The seed of fresh adapters.
   public var seed: UInt64 = 1
 
   /// - Precondition: something is trained.

@@ -40,7 +40,7 @@ public struct LogisticPolicy: OfflinePolicy {
     return Fitted(transform: transform, posteriors: arms)
   }
 
-  /// With fewer coordinates where the contexts do not differ in as many directions; nil where they do not differ at all.
+  /// The transform of the contexts, with fewer coordinates where the contexts do not differ in as many directions; nil where they do not differ at all.
   private func transform(_ contexts: Matrix<Double>) throws -> FittedContextTransform? {
     for count in (1...components).reversed() {
       do {
@@ -77,7 +77,7 @@ public struct LaplacePosterior: Sendable {
   public let mode: [Double]
   /// H = X' diag(p (1 - p)) X + diag(1/v), the precision at the mode.
   public let precision: Cholesky<Double>
-  /// In nats.
+  /// The logarithm of the evidence, in nats.
   public let logEvidence: Double
 
   private static let iterations = 100

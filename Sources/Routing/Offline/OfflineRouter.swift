@@ -217,7 +217,7 @@ extension OfflineRouter {
 }
 
 extension RouterNetwork<Float> {
-  /// By the published router's names, behind a prefix.
+  /// The weights by the published router's names, behind a prefix.
   package func tensors(prefix: String = "") -> [String: Safetensors.Tensor] {
     Dictionary(
       uniqueKeysWithValues: parameters.map { (prefix + $0.name, .init(self[keyPath: $0.path], shape: $0.shape)) })

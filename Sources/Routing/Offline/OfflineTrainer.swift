@@ -10,7 +10,7 @@ import Transformers
 public struct OfflineTrainer: Sendable {
   public let training: OfflineTraining
   public let set: RouterTrainingSet
-  /// Of the training pairs.
+  /// What the reward models do on the training pairs.
   public let behavior: RewardModelBehavior
   public let validation: RewardModelBehavior?
   public internal(set) var state: OfflineTrainingState

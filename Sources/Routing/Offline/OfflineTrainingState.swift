@@ -3,7 +3,7 @@ import Transformers
 
 /// What one epoch was like.
 public struct EpochReport: Sendable, Equatable, Codable {
-  /// From 1.
+  /// The number of the epoch, from 1.
   public let epoch: Int
   /// Means over the batches, weighted by their samples, before each step.
   public let loss: RouterLoss
@@ -17,9 +17,9 @@ public struct EpochReport: Sendable, Equatable, Codable {
 
 /// What one step was like.
 public struct StepReport: Sendable, Equatable {
-  /// From 1, over all epochs.
+  /// The number of the step, from 1, over all epochs.
   public let step: Int
-  /// Of the batch, before the step.
+  /// The loss of the batch, before the step.
   public let loss: RouterLoss
   /// Before clipping, over heads and encoder.
   public let gradientNorm: Double

@@ -84,7 +84,7 @@ public struct PublishedRecipePolicy: OfflinePolicy {
     return best.epochs
   }
 
-  /// Of the number of coordinates that has the most.
+  /// The highest log evidence over the numbers of coordinates.
   private static func logEvidence(contexts: Matrix<Double>, correctness: CorrectnessTable) throws -> Double {
     let projection = try AdvantagePolicy.Projection(
       contexts, candidates: evidenceComponents.filter { $0 < min(contexts.rows, contexts.columns) })

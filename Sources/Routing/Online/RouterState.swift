@@ -47,7 +47,7 @@ public struct RouterState: Sendable {
 
   private struct Manifest<Configuration: Codable>: Codable {
     let formatVersion: Int
-    /// Nil for Thompson sampling, which was the only kind once.
+    /// The kind of router; nil for Thompson sampling, which was the only kind once.
     let kind: String?
     let rewardModels: [String]
     let dimension: Int
@@ -60,7 +60,7 @@ public struct RouterState: Sendable {
     /// The domains that contexts tell apart; nil for contexts of another kind.
     let domains: [String]?
     let pairs: RouterPairs?
-    /// Nil where there is none, as in all folders once.
+    /// Whether there is a calibration; nil where there is none, as in all folders once.
     let hasCalibration: Bool?
   }
 

@@ -33,7 +33,7 @@ public struct CrossValidation: Sendable {
     public let callsPerPair: Double
     /// Whether it is a policy rather than what needs no fitting.
     public let isFitted: Bool
-    /// Of what the policy expected of the arms on held-out pairs, over all seeds; nil where it expects nothing.
+    /// The quality of what the policy expected of the arms on held-out pairs, over all seeds; nil where it expects nothing.
     public let quality: JudgementQuality?
 
     init(

@@ -24,7 +24,7 @@ public struct CalibrationReport: Sendable, Encodable {
     public let scale: Double?
     /// The area under the ROC curve of |margin| for being right; nil where the model is always right, or always wrong.
     public let areaUnderCurve: Double?
-    /// On held-out pairs, over `reliability`.
+    /// The expected calibration error on held-out pairs, over `reliability`.
     public let expectedCalibrationError: Double
     /// Ten bins of the held-out probabilities of being right.
     public let reliability: [ReliabilityBins.Bin]

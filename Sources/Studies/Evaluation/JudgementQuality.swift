@@ -42,7 +42,7 @@ public struct JudgementQuality: Sendable, Equatable {
   /// The share of (pair, model) whose probability lies on the right side of one half.
   public var classificationAccuracy: Double { classifiedRightly / Double(max(count, 1)) }
 
-  /// As `ReliabilityBins.expectedCalibrationError`, over all (pair, model).
+  /// The expected calibration error, as `ReliabilityBins.expectedCalibrationError`, over all (pair, model).
   public var expectedCalibrationError: Double { bins.expectedCalibrationError }
 
   /// Ten bins of the (pair, model), from the lowest probabilities to the highest.

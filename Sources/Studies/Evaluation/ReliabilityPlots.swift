@@ -2,7 +2,7 @@ import Reporting
 
 /// Bins of several methods' probabilities, drawn.
 struct ReliabilityPlots {
-  /// Of methods with the same bins, as one regression with more or less caution, the first.
+  /// The methods that are drawn: of those with the same bins, as one regression with more or less caution, the first.
   private let methods: [(name: String, bins: [JudgementQuality.Bin])]
 
   init(_ all: [(name: String, bins: [JudgementQuality.Bin])]) {

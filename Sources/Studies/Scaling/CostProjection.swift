@@ -20,7 +20,7 @@ public struct CostProjection: Sendable, Codable, Equatable {
     public let method: ScalingMethod
     public let rms: Int
     public let secondsPerPair: Double
-    /// Of these, the encoder's, and those of routing and update.
+    /// The encoder's part of these seconds, and the parts of routing and update.
     public let encoderSecondsPerPair: Double
     public let routingSecondsPerPair: Double
 

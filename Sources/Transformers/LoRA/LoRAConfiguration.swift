@@ -17,7 +17,7 @@ public struct LoRAConfiguration: Sendable, Equatable {
   /// The rank, where `rankPattern` names no other.
   public var r: Int
   public var loraAlpha: Double
-  /// Of inputs to A in training. Kept for those who read the file; training here drops nothing.
+  /// The dropout of inputs to A in training. It is kept for those who read the file; training here drops nothing.
   public var loraDropout: Double
   public var targetModules: TargetModules
   /// Other ranks, by regular expressions that match the end of a module's path; the first that matches counts.

@@ -17,9 +17,9 @@ protocol TrainableBlock: TransformerBlock {
   /// The rest of the layer after attention; `output` is nil where only the tape is wanted.
   func complete(
     _ x: RowBuffer, _ range: Range<Int>, keeping tape: LayerTape, into output: RowBuffer?, scratch: LayerScratch)
-  /// From the gradient by the output to that by attention's result; `part` numbers the range.
+  /// Goes from the gradient by the output to that by attention's result; `part` numbers the range.
   func completeBackward(_ range: Range<Int>, part: Int, _ tape: LayerTape, _ gradients: LayerGradients)
-  /// From the gradient by the projections, turned back, to that by the input; `skip` is the gradient that reaches it past
+  /// Goes from the gradient by the projections, turned back, to that by the input; `skip` is the gradient that reaches it past
   /// attention, nil for none.
   func projectBackward(
     _ x: RowBuffer, _ range: Range<Int>, part: Int, skip: RowBuffer?, _ tape: LayerTape, _ gradients: LayerGradients)

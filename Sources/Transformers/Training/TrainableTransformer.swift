@@ -35,7 +35,7 @@ public struct TrainableTransformer: Sendable {
   let modules: [LoRAAdapter.Module]
   let adapted: [Int: AdaptedWeight]
   private var packed: TransformerModel?
-  /// Of the maps that updates change.
+  /// The memory for packed weights of the maps that updates change.
   private let memory = PackedMemory()
 
   /// Reads a checkpoint folder.

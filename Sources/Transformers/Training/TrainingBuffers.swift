@@ -32,10 +32,10 @@ struct LayerTape: Sendable {
 
 /// The gradients within one layer, and what its weights' gradients need; used for one layer after another.
 struct LayerGradients: Sendable {
-  /// By the layer's output, and by its input.
+  /// The gradients by the layer's output, and by its input.
   var upper: RowBuffer
   var lower: RowBuffer
-  /// By the residual stream after attention.
+  /// The gradient by the residual stream after attention.
   let middle: RowBuffer
   let attended: RowBuffer
   let projections: RowBuffer
@@ -46,7 +46,7 @@ struct LayerGradients: Sendable {
   let product: RowBuffer
   /// One row for each block of rows, so that threads do not meet: for each of the block's `normSizes`.
   let norms: [RowBuffer]
-  /// Of the block's four maps, over all rows; none where the weights are not trained.
+  /// The gradients of the block's four maps, over all rows; none where the weights are not trained.
   let linears: [LinearGradient]
 
   init<Block: TrainableBlock>(_ block: Block, tokens: Int, ranges: Int, trainsWeights: Bool) {

@@ -29,7 +29,7 @@ public struct TransformerOptimizer<Heads: TrainableHeads>: Sendable {
   public let group: ParameterGroup
   /// The learning rate and weight decay of the heads.
   public let headGroup: ParameterGroup
-  /// Nil where the heads alone are trained.
+  /// The transformer; nil where the heads alone are trained.
   private var model: TrainableTransformer?
   private var moments: AdamW
   private var headMoments: AdamW
