@@ -194,9 +194,7 @@ public struct EvidenceRouter: SavableRouter, Equatable {
     let count = Double(observationCount)
     let sum = moments.reduce(0) { $0 + $1.rewardSum }
     let squares = moments.reduce(0) { $0 + $1.squareSum }
-    let expected = (warmPriors ?? []).indices.reduce(0.0) { total, arm in
-      total + dot(moments[arm].contextSum, warmPriors?[arm].mean ?? [])
-    }
+    let expected = zip(moments, warmPriors ?? []).reduce(0) { $0 + dot($1.0.contextSum, $1.1.mean) }
     let mean = sum / count
     let variance = squares / count - mean * mean
     let setting = RewardMoments.Setting(
