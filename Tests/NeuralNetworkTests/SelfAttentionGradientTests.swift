@@ -69,7 +69,7 @@ import Testing
           let top = scores.max() ?? 0
           scores = scores.map { exp($0 - top) }
           let total = scores.reduce(0, +)
-          for (share, key) in matched(scores, keys) {
+          for (share, key) in matched(scores, keys[..<seen]) {
             let mixed = (0..<c.size).reduce(0.0) { $0 + rows[key][v + $1] * weights[query][q + $1] }
             sum += share / total * mixed
           }
